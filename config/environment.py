@@ -1,0 +1,71 @@
+"""Reads the environment, and refuses to start on one that is wrong or, in production, unsafe."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+
+def environment() -> str:
+    """Which kind of installation this is: ``development``, ``test`` or ``production``."""
+    name = env.str("ENV", default="development")
+    if name not in {"development", "test", "production"}:
+        raise ImproperlyConfigured(f"ENV is {name!r}; it must be development, test or production")
+    return name
+
+
+def home(base_dir: Path) -> Path:
+    """Where the installation keeps its data: ``DVORIK_HOME``, or ``var/`` beside the code."""
+    return Path(env.str("DVORIK_HOME", default=str(base_dir / "var"))).expanduser().resolve()
+
+
+def database(home: Path) -> dict[str, Any]:
+    """
+    Django's connection settings: ``DATABASE_URL``, else the ``POSTGRES_*`` variables, else the embedded server.
+    """
+    if env.str("DATABASE_URL", default=""):
+        settings: dict[str, Any] = dict(env.db_url("DATABASE_URL"))
+        settings["ENGINE"] = "django.db.backends.postgresql"
+    elif env.str("POSTGRES_HOST", default=""):
+        settings = {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": env.str("POSTGRES_HOST"),
+            "PORT": env.str("POSTGRES_PORT", default="5432"),
+            "USER": env.str("POSTGRES_USER", default="dvorik"),
+            "PASSWORD": env.str("POSTGRES_PASSWORD", default=""),
+            "NAME": env.str("POSTGRES_DB", default="dvorik"),
+        }
+    else:
+        from core.postgres import EmbeddedServer
+
+        settings = {"ENGINE": "django.db.backends.postgresql", **EmbeddedServer(home).django_settings()}
+    # Connections stay open and statements are really prepared: together they are most of the API's speed.
+    settings["CONN_MAX_AGE"] = None
+    settings["CONN_HEALTH_CHECKS"] = True
+    settings["OPTIONS"] = {
+        **settings.get("OPTIONS", {}),
+        "server_side_binding": True,
+        "prepare_threshold": 2,
+        "connect_timeout": 5,
+        "application_name": "dvorik",
+    }
+    return settings
+
+
+def broker(home: Path) -> dict[str, Any]:
+    """Celery's settings: ``REDIS_URL`` where given, else a folder of files as the broker."""
+    if url := env.str("REDIS_URL", default=""):
+        return {"broker_url": url, "broker_transport_options": {"visibility_timeout": 3600}}
+    folder = home / "broker"
+    return {
+        "broker_url": "filesystem://",
+        "broker_transport_options": {
+            "data_folder_in": str(folder / "messages"),
+            "data_folder_out": str(folder / "messages"),
+            "control_folder": str(folder / "control"),
+            "polling_interval": 0.1,
+        },
+    }

@@ -1,0 +1,26 @@
+"""
+The database's clock. Money, expiry and leases are decided by it, never by Python's.
+
+Everything asks the SQL function ``core_now()``, so that outside production a test clock can move it.
+"""
+
+from datetime import datetime
+
+from django.db import connection, models
+from django.db.models import Func
+
+
+class CoreNow(Func):
+    """``core_now()`` in a query or as a column's default."""
+
+    function = "core_now"
+    template = "%(function)s()"
+    output_field = models.DateTimeField()
+
+
+def now() -> datetime:
+    """The moment by which the database decides, in UTC."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT core_now()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
