@@ -1,0 +1,69 @@
+# `make run` and `make test` do their own set-up: Python 3.11 or newer and make are all they need.
+
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+BIN := .venv/bin
+COMPOSE ?= docker compose
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check messages bench lock build up down logs shell migrate revision
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+run: .venv/run.stamp ## Start everything on http://127.0.0.1:$PORT (8000) and stop it on Ctrl-C
+	@exec $(BIN)/python -m scripts.run
+
+test: .venv/dev.stamp ## Run the whole suite on a PostgreSQL of its own (ARGS="billing -k promo" for a part)
+	@exec $(BIN)/python -m scripts.test $(ARGS)
+
+check: .venv/dev.stamp ## Hold the code against every law
+	@exec $(BIN)/python -m scripts.check $(ARGS)
+
+messages: .venv/dev.stamp ## Collect the texts to translate and compile the translations
+	@exec $(BIN)/python -m scripts.messages
+
+bench: .venv/dev.stamp ## Measure (docs/BENCHMARKS.md)
+	@exec $(BIN)/python -m scripts.bench $(ARGS)
+
+lock: .venv/dev.stamp ## Compile the hashed locks anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml --group dev -o requirements-dev.txt
+
+# The same in containers.
+
+build: ## Build the containers' image
+	$(COMPOSE) build
+
+up: ## Start the containers
+	$(COMPOSE) up --detach --wait
+
+down: ## Stop the containers; their data stays
+	$(COMPOSE) down
+
+logs: ## Follow the containers' logs
+	$(COMPOSE) logs --follow
+
+shell: ## Open the support shell in a container
+	$(COMPOSE) exec web python manage.py shell
+
+migrate: ## Apply the migrations in a container
+	$(COMPOSE) exec web python manage.py migrate
+
+revision: .venv/dev.stamp ## Write a migration for changed models (NAME="what_it_does")
+	$(BIN)/python manage.py makemigrations $(if $(NAME),--name "$(NAME)")
+
+# A stamp is younger than its lock once the lock is installed.
+
+.venv/run.stamp: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Give its path: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }

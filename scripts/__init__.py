@@ -1,0 +1,1 @@
+"""What ``make`` runs: the supervisor, the tests, the laws."""

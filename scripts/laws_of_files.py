@@ -1,0 +1,62 @@
+"""The laws of the tree itself: what may lie at its root, how files may be called, and how long they get."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FULL = 400
+NAMELESS = {"utils.py", "helpers.py", "common.py", "base.py", "misc.py"}
+MARKS = "TODO|FIXME|XXX|HACK"
+UNFINISHED = re.compile(rf"#.*\b({MARKS})\b")
+# A silenced finding names itself, and gives its reason after the code.
+BARE_SILENCE = re.compile(
+    r"#\s*(type:\s*ignore(?!\[[\w, -]+\]\s+\S)"
+    r"|noqa(?!:(\s*[A-Z]+\d+,?)+\s+\S))"
+)
+AT_THE_ROOT = {
+    *("manage.py", "config", "billing", "accounts", "audit", "core", "messaging", "products"),
+    *("requirements.txt", "requirements-dev.txt", "pyproject.toml", "Dockerfile", "docker-compose.yml"),
+    *("docs", "scripts", "locale", "tests", "Makefile", "README.md", "CHANGELOG.md", "LICENSE"),
+    *(".env.example", ".github", ".ci", ".gitignore", ".dockerignore", ".hadolint.yaml", ".gitattributes"),
+}
+# Not part of the tree: made by tools, and ignored by git.
+MADE = {
+    *(".git", ".venv", "var", ".env", ".coverage", "htmlcov", "staticfiles", "reports", "__pycache__"),
+    *(".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis"),
+}
+
+
+def findings() -> Iterator[str]:
+    """Every broken law, one sentence each."""
+    for entry in sorted(ROOT.iterdir()):
+        if entry.name not in AT_THE_ROOT | MADE and not entry.name.startswith(".coverage."):
+            yield f"{entry.name}: nothing else grows at the root without a decision record (ARCHITECTURE, floors)"
+    for folder in sorted(path for path in ROOT.iterdir() if path.is_dir() and path.name in AT_THE_ROOT):
+        for path in sorted(folder.rglob("*.py")):
+            yield from _of_one_file(path)
+
+
+def _of_one_file(path: Path) -> Iterator[str]:
+    name = path.relative_to(ROOT)
+    if path.name in NAMELESS:
+        yield f"{name}: a name that says nothing; name it after what is in it"
+    lines = path.read_text("utf-8").splitlines()
+    if len(lines) > FULL and "migrations" not in path.parts:
+        yield f"{name}: {len(lines)} lines; a file is full at {FULL}"
+    for number, line in enumerate(lines, start=1):
+        if UNFINISHED.search(line):
+            yield f"{name}:{number}: unfinished work belongs into an issue"
+        if BARE_SILENCE.search(line):
+            yield f"{name}:{number}: a silenced finding names its code and its reason"
+
+
+def main() -> int:
+    found = list(findings())
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

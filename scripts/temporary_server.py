@@ -1,0 +1,50 @@
+"""A PostgreSQL that lives as long as one run of the tests or of the laws."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.postgres import EmbeddedServer
+
+# Nothing in it outlives the run, so nothing in it has to survive a power cut.
+DISPOSABLE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "300",
+    "shared_buffers": "256MB",
+}
+
+
+def is_elsewhere() -> bool:
+    """Whether the environment points at a server of somebody else's making."""
+    return bool(os.environ.get("DATABASE_URL") or os.environ.get("POSTGRES_HOST"))
+
+
+@contextmanager
+def temporary_server() -> Iterator[dict[str, str]]:
+    """
+    Start a server of our own and yield the environment that points at it; with one given, only pass that on.
+
+    Everything is removed at the end, also after SIGTERM.
+    """
+    home = Path(tempfile.mkdtemp(prefix="dvorik-"))
+    # The server's user, another one when we are root, has to pass through.
+    home.chmod(0o711)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    environment = {**os.environ, "DVORIK_HOME": str(home)}
+    server = EmbeddedServer(home, options=DISPOSABLE)
+    try:
+        if not is_elsewhere():
+            server.start()
+            environment |= server.environment()
+        yield environment
+    finally:
+        server.stop("immediate")
+        shutil.rmtree(home)
