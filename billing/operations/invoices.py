@@ -1,0 +1,135 @@
+"""Invoices: a frozen quote, created, cancelled, expired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from billing import errors, locks
+from billing.models import Invoice
+from billing.operations import payments, promo_codes
+from billing.owners import Owner
+from billing.queries import quotes
+from billing.rules import keys
+from core import clock
+from core.actors import Actor
+from core.clock import CoreNow
+from core.database import operation
+from core.runtime_settings import get as setting
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """
+    :param invoice: the invoice, paid already when nothing is left to pay
+    :param replayed: whether it is an earlier call's, found by its key
+    """
+
+    invoice: Invoice
+    replayed: bool
+
+
+@operation
+def create(
+    *,
+    owner: Owner,
+    tariff: str,
+    key: str,
+    by: Actor,
+    promo_code: str | None = None,
+    currency: str | None = None,
+) -> Created:
+    """
+    Freeze a quote, and reserve a use of the promo code with it. Nothing to pay settles it at once. The same key gives
+    the first invoice back: ``billing_invoice_key_is_unique_per_wallet``, looked up under the wallet's lock.
+
+    :param tariff: its slug
+    :param currency: the tariff's own, or ``XTR`` for Telegram Stars
+    :raises errors.IdempotencyMismatch: the key was used for another request
+    :raises errors.WalletNotFound: there is no such customer
+    :raises errors.TariffNotFound: there is no such tariff; also ``TariffNotOnSale``, ``TariffNotForOwner``,
+        ``CurrencyNotOffered``
+    :raises errors.PromoCodeNotValid: the code is unknown or not valid now; also ``PromoCodeExhausted``,
+        ``PromoCodeAlreadyUsed``, ``PromoCodeNotForTariff``, ``PromoCodeCurrencyMismatch``, ``PromoCodeWithoutEffect``,
+        ``AmountBelowMinimum``
+    """
+    wanted = keys.request_hash("invoice", tariff=tariff, promo_code=promo_code, currency=currency)
+    keys.checked(key)
+    wallet = locks.wallet_of(owner)
+    if first := Invoice.objects.filter(wallet=wallet, idempotency_key=key).first():
+        if bytes(first.request_hash) != wanted:
+            raise errors.IdempotencyMismatch()
+        return Created(first, replayed=True)
+    sold = quotes.get_tariff_on_sale(tariff, wallet=wallet)
+    code = quotes.get_valid_promo_code(promo_code) if promo_code else None
+    price = quotes.get_quote(wallet=wallet, tariff=sold, promo_code=code, currency=currency)
+    invoice = Invoice.objects.create(
+        wallet=wallet,
+        tariff=sold,
+        tariff_version=sold.version,
+        promo_code=code,
+        list_price=price.list_price.amount,
+        discount_amount=price.discount.amount,
+        amount=price.amount.amount,
+        currency=price.amount.currency,
+        amount_stars=price.amount_stars,
+        tokens=sold.tokens,
+        bonus_tokens=price.bonus_tokens,
+        token_validity_days=sold.token_validity_days,
+        subscription_days=sold.subscription_days,
+        idempotency_key=key,
+        request_hash=wanted,
+        expires_at=CoreNow() + timedelta(minutes=setting("billing.invoice_lifetime_minutes")),
+    )
+    if code is not None:
+        promo_codes.reserve(promo_code=code, invoice=invoice, by=by)
+    if not price.amount:
+        payments.settle_free(invoice_id=invoice.pk, by=by)
+    invoice.refresh_from_db()
+    return Created(invoice, replayed=False)
+
+
+@operation
+def cancel(*, invoice_id: UUID, by: Actor, reason: str = "") -> Invoice:
+    """
+    Withdraw an invoice and give its promo use back. Cancelling a cancelled one changes nothing.
+
+    :raises errors.InvoiceNotFound: there is no such invoice
+    :raises errors.InvoiceNotPending: it was paid or has expired
+    """
+    _wallet, invoice = locks.invoice(invoice_id)
+    if invoice.status == Invoice.Status.CANCELLED:
+        return invoice
+    if invoice.status != Invoice.Status.PENDING:
+        raise errors.InvoiceNotPending(status=invoice.status)
+    _close(invoice, Invoice.Status.CANCELLED, by=by)
+    return invoice
+
+
+@operation
+def expire(*, invoice_id: UUID, by: Actor) -> bool:
+    """
+    Close an invoice whose time has passed and give its promo use back, once. One that was paid or cancelled in the
+    meantime is left alone.
+
+    :returns: whether it expired now
+    :raises errors.InvoiceNotFound: there is no such invoice
+    """
+    _wallet, invoice = locks.invoice(invoice_id)
+    if invoice.status != Invoice.Status.PENDING or invoice.expires_at > clock.now():
+        return False
+    _close(invoice, Invoice.Status.EXPIRED, by=by)
+    return True
+
+
+def _close(invoice: Invoice, status: Invoice.Status, *, by: Actor) -> None:
+    invoice.status = status
+    invoice.save(update_fields=["status"])
+    promo_codes.release(invoice_id=invoice.pk, by=by)
+
+
+def list_due(limit: int = 500) -> list[UUID]:
+    """Pending invoices whose time has passed, at most ``limit``."""
+    due = Invoice.objects.filter(status=Invoice.Status.PENDING, expires_at__lte=CoreNow())
+    return list(due.order_by("expires_at").values_list("pk", flat=True)[:limit])

@@ -1,0 +1,111 @@
+"""
+Writing ledger rows, for everything but the hot path.
+
+Each function takes a wallet that its caller has locked (``billing.locks``) and moves the ledger and the wallet's
+row together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from billing import errors, locks
+from billing.models import LotCheckpoint, Transaction, Wallet
+from billing.queries.lots import Replayed, as_fields, replay_wallet
+from billing.rules import keys
+from core.actors import Actor
+from core.database import operation
+
+# A replay that read more rows than this leaves a checkpoint, so that the next one reads fewer.
+CHECKPOINT_EVERY: Final = 500
+
+
+def find_replay(wallet: Wallet, key: str, request_hash: bytes) -> Transaction | None:
+    """
+    The row that an earlier call with this key wrote.
+
+    :raises errors.IdempotencyMismatch: the key was used for another request
+    """
+    found = Transaction.objects.filter(wallet=wallet, idempotency_key=key).first()
+    if found is not None and bytes(found.request_hash) != request_hash:
+        raise errors.IdempotencyMismatch()
+    return found
+
+
+def append(
+    wallet: Wallet,
+    *,
+    type: Transaction.Type,
+    tokens_delta: int,
+    key: str,
+    by: Actor,
+    request_hash: bytes | None = None,
+    description: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    invoice_id: UUID | None = None,
+    hold_id: UUID | None = None,
+    reverses_id: UUID | None = None,
+    expires_at: datetime | None = None,
+) -> Transaction:
+    """
+    Append one row and move the wallet's balance and version with it.
+
+    :param wallet: locked; its attributes follow
+    :param tokens_delta: signed
+    :raises errors.InsufficientTokens: the balance would become negative
+    """
+    if wallet.token_balance + tokens_delta < 0:
+        raise errors.InsufficientTokens(required=-tokens_delta, available=wallet.token_balance)
+    wallet.balance_version += 1
+    wallet.token_balance += tokens_delta
+    Wallet.objects.filter(pk=wallet.pk).update(
+        token_balance=wallet.token_balance, balance_version=wallet.balance_version
+    )
+    return Transaction.objects.create(
+        wallet=wallet,
+        sequence=wallet.balance_version,
+        type=type,
+        tokens_delta=tokens_delta,
+        balance_after=wallet.token_balance,
+        description=description,
+        metadata=dict(metadata or {}),
+        invoice_id=invoice_id,
+        hold_id=hold_id,
+        reverses_id=reverses_id,
+        expires_at=expires_at,
+        idempotency_key=key,
+        request_hash=request_hash if request_hash is not None else keys.request_hash(key),
+        actor={"kind": by.kind, "id": by.id, "label": by.label},
+    )
+
+
+def replayed_lots(wallet: Wallet) -> Replayed:
+    """The lots of a locked wallet; leaves a checkpoint where the way was long."""
+    found = replay_wallet(wallet.pk)
+    if found.rows_read >= CHECKPOINT_EVERY:
+        keep_checkpoint(wallet, found)
+    return found
+
+
+def keep_checkpoint(wallet: Wallet, found: Replayed) -> None:
+    """Remember the lots of a locked wallet as they are after its last row."""
+    LotCheckpoint.objects.update_or_create(
+        wallet=wallet, defaults={"sequence": found.sequence, "lots": [as_fields(lot) for lot in found.lots]}
+    )
+
+
+@operation
+def write_checkpoint(*, wallet_id: UUID, by: Actor) -> int:
+    """
+    Leave a checkpoint of a wallet's lots. Running it twice changes nothing; the wallet's lock keeps two apart.
+
+    :returns: the sequence that the checkpoint stands at
+    """
+    locked = locks.wallet(wallet_id)
+    found = replay_wallet(locked.pk)
+    if found.sequence:
+        keep_checkpoint(locked, found)
+    return found.sequence

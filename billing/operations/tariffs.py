@@ -1,0 +1,105 @@
+"""Tariffs: created, changed by somebody who saw what they change, archived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.core.exceptions import ValidationError
+
+from billing import errors, locks
+from billing.models import Tariff
+from core.actors import Actor
+from core.database import operation
+from core.errors import ValidationFailed
+
+EDITABLE: Final = frozenset(
+    {
+        "slug",
+        "name",
+        "description",
+        "audience",
+        "price",
+        "currency",
+        "price_stars",
+        "tokens",
+        "token_validity_days",
+        "subscription_days",
+        "trial_days",
+        "family",
+        "limits",
+        "sort_order",
+        "is_active",
+    }
+)
+
+
+@operation
+def create(*, by: Actor, **fields: object) -> Tariff:
+    """
+    Put a tariff on sale.
+
+    :param fields: any of :data:`EDITABLE`; ``price`` in minor units
+    :raises errors.TariffSlugTaken: another tariff has this slug
+    :raises core.errors.ValidationFailed: a field is not valid, by name
+    """
+    tariff = Tariff(**_known(fields))
+    if Tariff.objects.filter(slug=tariff.slug).exists():
+        raise errors.TariffSlugTaken(fields={"slug": [errors.TariffSlugTaken.title]})
+    _check(tariff)
+    tariff.save(force_insert=True)
+    return tariff
+
+
+@operation
+def change(*, slug: str, seen_version: int, by: Actor, **fields: object) -> Tariff:
+    """
+    Change a tariff that its editor has seen in its present version. Issued invoices keep what they froze.
+
+    :param seen_version: the version the editor saw; the row's lock makes sure only one of two succeeds
+    :raises errors.TariffChanged: somebody else changed it since
+    :raises errors.TariffNotFound: there is no such tariff
+    :raises core.errors.ValidationFailed: a field is not valid, by name
+    """
+    tariff = locks.tariff(slug)
+    if tariff.version != seen_version:
+        raise errors.TariffChanged(version=tariff.version, seen=seen_version)
+    known = _known(fields)
+    for name, value in known.items():
+        setattr(tariff, name, value)
+    _check(tariff)
+    if "slug" in known and Tariff.objects.exclude(pk=tariff.pk).filter(slug=tariff.slug).exists():
+        raise errors.TariffSlugTaken(fields={"slug": [errors.TariffSlugTaken.title]})
+    tariff.save(update_fields=[*known, "updated_at"])
+    # The trigger counted the version.
+    tariff.refresh_from_db()
+    return tariff
+
+
+@operation
+def archive(*, slug: str, by: Actor) -> Tariff:
+    """
+    Take a tariff off sale. Archiving an archived one changes nothing; invoices issued before can still be paid.
+
+    :raises errors.TariffNotFound: there is no such tariff
+    """
+    tariff = locks.tariff(slug)
+    if tariff.is_active:
+        tariff.is_active = False
+        tariff.save(update_fields=["is_active", "updated_at"])
+        tariff.refresh_from_db()
+    return tariff
+
+
+def _known(fields: Mapping[str, object]) -> dict[str, object]:
+    if unknown := sorted(set(fields) - EDITABLE):
+        raise ValidationFailed(fields={name: ["unknown"] for name in unknown})
+    return dict(fields)
+
+
+def _check(tariff: Tariff) -> None:
+    """The model's own rules and constraints, said by field."""
+    try:
+        tariff.full_clean(validate_unique=False)
+    except ValidationError as invalid:
+        raise ValidationFailed(fields=invalid.message_dict) from invalid
