@@ -30,9 +30,7 @@ class ApiKey(models.Model):
         blank=True,
         related_name="api_keys",
     )
-    scopes = ArrayField(
-        models.CharField(max_length=64), verbose_name=_("scopes"), default=list
-    )
+    scopes = ArrayField(models.CharField(max_length=64), verbose_name=_("scopes"), default=list)
     # Networks (CIDR) from which the key works; empty means anywhere.
     allowed_networks = ArrayField(
         models.CharField(max_length=64),
@@ -43,24 +41,16 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     # Written at most once a minute, so that reading does not become writing.
-    last_used_at = models.DateTimeField(
-        _("last used"), null=True, blank=True, editable=False
-    )
-    revoked_at = models.DateTimeField(
-        _("revoked"), null=True, blank=True, editable=False
-    )
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(
-                condition=~Q(name=""), name="accounts_apikey_has_a_name"
-            ),
-            models.CheckConstraint(
-                condition=~Q(scopes=[]), name="accounts_apikey_has_a_scope"
-            ),
+            models.CheckConstraint(condition=~Q(name=""), name="accounts_apikey_has_a_name"),
+            models.CheckConstraint(condition=~Q(scopes=[]), name="accounts_apikey_has_a_scope"),
         ]
 
     def __str__(self) -> str:

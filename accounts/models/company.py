@@ -12,9 +12,7 @@ from core.ids import uuid7
 
 
 @audited()
-@editable(
-    why="its name changes; deletion is refused by the foreign keys of money and history"
-)
+@editable(why="its name changes; deletion is refused by the foreign keys of money and history")
 class Company(models.Model):
     """A team that pays together. It owns a wallet as a user does."""
 
@@ -29,14 +27,10 @@ class Company(models.Model):
         verbose_name_plural = _("companies")
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(
-                fields=["-created_at", "-id"], name="accounts_company_newest_first"
-            ),
+            models.Index(fields=["-created_at", "-id"], name="accounts_company_newest_first"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(
-                condition=~Q(name=""), name="accounts_company_has_a_name"
-            ),
+            models.CheckConstraint(condition=~Q(name=""), name="accounts_company_has_a_name"),
         ]
 
     def __str__(self) -> str:

@@ -44,9 +44,7 @@ class AuditLog(models.Model):
             ),
             models.Index(fields=["user_id", "-id"], name="audit_auditlog_by_user"),
             models.Index(fields=["action", "-id"], name="audit_auditlog_by_action"),
-            models.Index(
-                fields=["-created_at", "-id"], name="audit_auditlog_by_moment"
-            ),
+            models.Index(fields=["-created_at", "-id"], name="audit_auditlog_by_moment"),
         ]
 
     def __str__(self) -> str:

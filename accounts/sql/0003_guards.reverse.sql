@@ -1,0 +1,18 @@
+DROP TRIGGER auth_group_permissions_are_given_or_taken ON auth_group_permissions;
+DROP TRIGGER auth_group_permissions_taken_are_audited ON auth_group_permissions;
+DROP TRIGGER auth_group_permissions_given_are_audited ON auth_group_permissions;
+DROP TRIGGER auth_group_is_audited ON auth_group;
+DROP TRIGGER accounts_user_user_permissions_is_audited ON accounts_user_user_permissions;
+DROP TRIGGER accounts_user_groups_is_audited ON accounts_user_groups;
+DROP TRIGGER accounts_apikey_is_audited ON accounts_apikey;
+DROP TRIGGER accounts_membership_is_audited ON accounts_membership;
+DROP TRIGGER accounts_company_is_audited ON accounts_company;
+DROP TRIGGER accounts_user_is_audited ON accounts_user;
+DROP TRIGGER accounts_user_referrer_came_earlier ON accounts_user;
+DROP TRIGGER accounts_user_referrer_is_not_unbound ON accounts_user;
+DROP TRIGGER accounts_user_referrer_is_bound_once ON accounts_user;
+DROP FUNCTION accounts_record_group_rights();
+DROP FUNCTION accounts_record_rights();
+DROP FUNCTION accounts_name_of_right(jsonb);
+DROP FUNCTION accounts_refuse_absent_referrer();
+DROP FUNCTION accounts_refuse_unbinding();

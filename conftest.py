@@ -1,0 +1,78 @@
+"""What every test of the house may use."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+
+@contextmanager
+def truncation_refused(*, refused: bool) -> Iterator[None]:
+    """Within the block, tables refuse TRUNCATE as they do in production, or permit it."""
+    _switch_truncation_guards(on=refused)
+    yield
+    _switch_truncation_guards(on=not refused)
+
+
+def _switch_truncation_guards(*, on: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(r"SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%\_is\_never\_truncated'")
+        for table, trigger in cursor.fetchall():
+            cursor.execute(f'ALTER TABLE {table} {"ENABLE" if on else "DISABLE"} TRIGGER "{trigger}"')
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """
+    The test database, whose tables may be truncated: that is how transactional tests clean up.
+
+    Every other guard stays as it is. A test that wants this one, too, asks for ``truncation_guards``.
+    """
+    with django_db_blocker.unblock():
+        _switch_truncation_guards(on=False)
+
+
+@pytest.fixture
+def truncation_guards(db: None) -> Iterator[None]:
+    """The triggers that refuse TRUNCATE, for the length of a test that runs inside one transaction."""
+    assert connection.in_atomic_block, "a transactional test could not clean up behind itself"
+    with truncation_refused(refused=True):
+        yield
+
+
+class TestClock:
+    """Moves the database's clock, and with it everything that money, expiry and leases are decided by."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.offset = timedelta(0)
+
+    def advance(self, **by: float) -> None:
+        """:param by: as of :class:`datetime.timedelta`: ``days=1``, ``minutes=15``, ``seconds=-1``"""
+        self.offset += timedelta(**by)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE OR REPLACE FUNCTION core_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
+                f"AS 'SELECT now() + interval ''{self.offset.total_seconds():.6f} seconds'''"
+            )
+
+    def restore(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE OR REPLACE FUNCTION core_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
+                "AS 'SELECT now()'"
+            )
+
+
+@pytest.fixture
+def clock(db: None) -> Iterator[TestClock]:
+    """``clock.advance(days=1)``; the clock is put right after the test."""
+    moved = TestClock()
+    yield moved
+    # Inside a transaction the test's rollback puts it right, even where the transaction is broken.
+    if moved.offset and not connection.in_atomic_block:
+        moved.restore()
