@@ -8,13 +8,34 @@ from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
 
+# Anybody can read it here, so it protects nothing.
+DEFAULT_SECRET_KEY = "insecure-development-key-that-production-refuses-to-start-with"  # noqa: S105 (refused in production)
+SHORTEST_SECRET_KEY = 50
+
 
 def environment() -> str:
     """Which kind of installation this is: ``development``, ``test`` or ``production``."""
-    name = env.str("ENV", default="development")
+    name = str(env.str("ENV", default="development"))
     if name not in {"development", "test", "production"}:
         raise ImproperlyConfigured(f"ENV is {name!r}; it must be development, test or production")
     return name
+
+
+def require_safe_production(*, secret_key: str, debug: bool, allowed_hosts: list[str]) -> None:
+    """
+    Refuse to start a production installation that is open to everybody.
+
+    :raises ImproperlyConfigured: naming every variable that is wrong
+    """
+    wrong = []
+    if secret_key == DEFAULT_SECRET_KEY or len(secret_key) < SHORTEST_SECRET_KEY:
+        wrong.append(f"SECRET_KEY is the default one or shorter than {SHORTEST_SECRET_KEY} characters")
+    if debug:
+        wrong.append("DEBUG is on")
+    if not allowed_hosts or any(host.strip() in {"*", "."} for host in allowed_hosts):
+        wrong.append("ALLOWED_HOSTS is empty or a wildcard; name the hosts")
+    if wrong:
+        raise ImproperlyConfigured(f"ENV=production refuses to start: {'; '.join(wrong)}.")
 
 
 def home(base_dir: Path) -> Path:
@@ -24,7 +45,7 @@ def home(base_dir: Path) -> Path:
 
 def database(home: Path) -> dict[str, Any]:
     """
-    Django's connection settings: ``DATABASE_URL``, else the ``POSTGRES_*`` variables, else the embedded server.
+    Django's connection settings: ``DATABASE_URL``, else ``POSTGRES_*``, else the embedded server.
     """
     if env.str("DATABASE_URL", default=""):
         settings: dict[str, Any] = dict(env.db_url("DATABASE_URL"))
