@@ -7,14 +7,26 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from config.environment import broker, database, env, environment, home
+from config.environment import (
+    DEFAULT_SECRET_KEY,
+    broker,
+    database,
+    env,
+    environment,
+    home,
+    require_safe_production,
+)
+from config.rest import REST_FRAMEWORK as REST_FRAMEWORK
+from config.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from config.rest import VERSION as VERSION
+from core import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 ENV = environment()
 HOME = home(BASE_DIR)
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="insecure-development-key-that-production-refuses-to-start-with")
+SECRET_KEY = env.str("SECRET_KEY", default=DEFAULT_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -41,6 +53,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "core.middleware.CircumstancesMiddleware",
+    "core.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -48,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.middleware.AdminActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -102,3 +117,27 @@ STORAGES = {
 }
 
 CELERY: dict[str, Any] = broker(HOME)
+# How often lost work is looked for and periodic jobs are queued, and how long a sent wake-up is waited for.
+JOBS_TICK_SECONDS: float = env.float("JOBS_TICK_SECONDS", default=2.0)
+JOBS_WAKE_AGAIN_SECONDS: float = env.float("JOBS_WAKE_AGAIN_SECONDS", default=30.0)
+# A job that runs longer than this is killed with its process.
+JOBS_HARD_LIMIT_SECONDS: int = env.int("JOBS_HARD_LIMIT_SECONDS", default=3600)
+
+# How many proxies stand in front of the web server, or their networks; X-Forwarded-For is believed from them only.
+TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
+LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"))
+
+if ENV == "production":
+    require_safe_production(secret_key=SECRET_KEY, debug=DEBUG, allowed_hosts=ALLOWED_HOSTS)
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=True)
+    # The health check comes from beside the process, not through the proxy.
+    SECURE_REDIRECT_EXEMPT = [r"^health$"]
+    SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    if env.bool("BEHIND_TLS_PROXY", default=False):
+        # Only where the proxy sets this header itself: a client could claim anything.
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Preloading is a promise about the whole domain, and its owner's to make.
+    SILENCED_SYSTEM_CHECKS = ["security.W021"]

@@ -1,8 +1,11 @@
 """Every route of the house."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("", include("core.api.urls")),
 ]
+
+handler500 = "core.api.handlers.server_error"

@@ -1,4 +1,6 @@
+from core.models.idempotency import IdempotencyRecord
 from core.models.job import Job
 from core.models.setting import Setting
+from core.models.throttle import Throttle
 
-__all__ = ["Job", "Setting"]
+__all__ = ["IdempotencyRecord", "Job", "Setting", "Throttle"]

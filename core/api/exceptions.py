@@ -1,0 +1,108 @@
+"""Which domain error an exception means, whatever library raised it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import psycopg
+import structlog
+from django.core import exceptions as django_exceptions
+from django.db import Error as DatabaseFailure
+from django.db import IntegrityError
+from django.http import Http404, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from rest_framework import exceptions as drf_exceptions
+
+from core import errors
+from core.api import errors as http_errors
+from core.api import problems
+from core.database import refusal_for
+
+# Classes of SQLSTATE that pass by themselves: the connection broke, the transaction lost a race, resources ran out,
+# the server is going down or the statement took too long.
+_PASSING_CLASSES: Final = frozenset({"08", "40", "53", "57"})
+# A lock that did not come in time; a transaction that idled or lasted too long; a standby that cannot write yet.
+_PASSING_STATES: Final = frozenset({"55P03", "25P03", "25P04", "25006"})
+_RETRY_SECONDS: Final = 1
+
+log = structlog.get_logger(__name__)
+
+
+def handle(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """
+    DRF's exception handler. None lets a defect go on to Django, which logs it and answers 500.
+
+    :param context: holds the request that failed
+    """
+    error = as_domain_error(exception)
+    if error is None:
+        return None
+    request = context.get("request")
+    return problems.answer(error, getattr(request, "_request", request))
+
+
+def as_domain_error(exception: BaseException) -> errors.DomainError | None:
+    """The refusal that an exception means, or None where it is a defect of ours."""
+    match exception:
+        case errors.DomainError():
+            return exception
+        case drf_exceptions.APIException():
+            return _of_drf(exception)
+        case DatabaseFailure() | psycopg.Error():
+            return _of_database(exception)
+        case Http404():
+            return errors.NotFound()
+        case django_exceptions.PermissionDenied():
+            return errors.PermissionDenied()
+        case django_exceptions.ValidationError():
+            return errors.ValidationFailed(fields=dict(problems.flattened(_django_messages(exception))))
+        case django_exceptions.RequestDataTooBig():
+            return http_errors.BodyTooLarge()
+        case django_exceptions.SuspiciousOperation() | MultiPartParserError() | UnreadablePostError():
+            return http_errors.BadRequest()
+    return None
+
+
+def _of_drf(exception: drf_exceptions.APIException) -> errors.DomainError | None:
+    match exception:
+        case drf_exceptions.ValidationError():
+            return errors.ValidationFailed(fields=dict(problems.flattened(exception.detail)))
+        case drf_exceptions.NotAuthenticated():
+            return errors.NotAuthenticated()
+        case drf_exceptions.AuthenticationFailed():
+            return errors.CredentialsInvalid()
+        case drf_exceptions.MethodNotAllowed():
+            return http_errors.MethodNotAllowed()
+        case drf_exceptions.ParseError():
+            return http_errors.BodyMalformed()
+        case drf_exceptions.Throttled():
+            wait = exception.wait
+            return errors.RateLimited(retry_after=None if wait is None else int(wait))
+    return problems.for_status(exception.status_code) if exception.status_code < 500 else None
+
+
+def _of_database(exception: BaseException) -> errors.DomainError | None:
+    if isinstance(exception, IntegrityError):
+        return refusal_for(exception)
+    cause = exception if isinstance(exception, psycopg.Error) else exception.__cause__
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    if state is not None:
+        passing = state in _PASSING_STATES or state[:2] in _PASSING_CLASSES
+    else:
+        # No SQLSTATE: the answer never came from the server (connection lost, pool exhausted, cannot connect).
+        passing = isinstance(cause or exception, psycopg.OperationalError | psycopg.InterfaceError)
+    if not passing:
+        return None
+    log.warning("database_unavailable", sqlstate=state or "", error=type(cause or exception).__name__)
+    return errors.Unavailable(retry_after=_RETRY_SECONDS)
+
+
+def _django_messages(exception: django_exceptions.ValidationError) -> Mapping[str, list[str]] | list[str]:
+    if hasattr(exception, "error_dict"):
+        return {
+            ("non_field_errors" if name == django_exceptions.NON_FIELD_ERRORS else name): messages
+            for name, messages in exception.message_dict.items()
+        }
+    return exception.messages

@@ -1,0 +1,133 @@
+"""The routes that tell about the service itself."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import translation
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api import problems
+from core.api.declarations import Example, documented
+from core.api.views import ApiView
+from core.errors import Unavailable, catalogue
+from core.health import database_answers
+
+
+class Root(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    version = serializers.CharField()
+    links = serializers.DictField(child=serializers.CharField())
+
+
+class Health(serializers.Serializer[Any]):
+    status = serializers.CharField()
+    parts = serializers.DictField(child=serializers.CharField())
+
+
+class ErrorTitle(serializers.Serializer[Any]):
+    en = serializers.CharField()
+    ru = serializers.CharField()
+
+
+class ErrorEntry(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    status = serializers.IntegerField()
+    type = serializers.CharField()
+    title = ErrorTitle()
+
+
+class ErrorCatalogue(serializers.Serializer[Any]):
+    results = ErrorEntry(many=True)
+
+
+class OpenView(ApiView):
+    """A route for everybody: nobody is asked who they are, and no query is spent on it."""
+
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes = [AllowAny]
+
+
+class RootView(OpenView):
+    @documented(summary="The service's name and its links", answers={200: Root}, operation_id="root")
+    def get(self, request: Request) -> Response:
+        """Where everything else is found."""
+        links = {
+            "api": "/api/v1",
+            "docs": reverse("api-docs"),
+            "schema": reverse("api-schema"),
+            "errors": reverse("api-errors"),
+            "health": reverse("health"),
+        }
+        return Response({"name": "Dvorik", "version": settings.VERSION, "links": links})
+
+
+class HealthView(OpenView):
+    @documented(
+        summary="Whether the service can work",
+        answers={200: Health},
+        errors=[Unavailable],
+        examples=[Example("healthy", answer={"status": "ok", "parts": {"database": "ok"}})],
+        operation_id="health",
+    )
+    def get(self, request: Request) -> Response | HttpResponse:
+        """200 when every part answers; 503, with the parts, when the database does not within two seconds."""
+        if database_answers():
+            return Response({"status": "ok", "parts": {"database": "ok"}})
+        return problems.answer(Unavailable(retry_after=5, parts={"database": "down"}), request._request)
+
+
+class ErrorCatalogueView(OpenView):
+    @documented(
+        summary="Every error that the API can answer",
+        answers={200: ErrorCatalogue},
+        operation_id="errors",
+    )
+    def get(self, request: Request) -> Response:
+        """The catalogue of errors: stable codes with their statuses and their titles in each language."""
+        return Response({"results": [_entry(error) for error in catalogue()]})
+
+
+class SchemaNegotiation(DefaultContentNegotiation):
+    """JSON or YAML by ``Accept``, or by ``?format=json`` and ``?format=yaml`` for those who click."""
+
+    class settings:  # the name that DRF looks under
+        URL_FORMAT_OVERRIDE = "format"
+
+
+@extend_schema(exclude=True)
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI document."""
+
+    renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes = [AllowAny]
+    content_negotiation_class = SchemaNegotiation
+
+
+@extend_schema(exclude=True)
+class DocsView(SpectacularSwaggerSplitView):
+    """A page over the document. Everything that it loads comes from this service."""
+
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes = [AllowAny]
+    url_name = "api-schema"
+    template_name = "core/api_docs.html"
+
+
+def _entry(error: Any) -> dict[str, Any]:
+    titles = {}
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            titles[language] = str(error.title)
+    return {"code": error.code, "status": error.status, "type": problems.type_uri(error), "title": titles}

@@ -1,0 +1,105 @@
+"""Logs: one JSON object per line and event, whatever the values hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from core.actors import circumstances
+
+_SECRET: Final = re.compile(
+    r"authorization|cookie|password|passwd|secret|token(?!s\b|s_)|api_?key|init_data|otp|signature",
+    re.IGNORECASE,
+)
+_HIDDEN: Final = "***"
+# Numbers of tokens are what this house sells; only strings can be secrets.
+_MAX_VALUE: Final = 8192
+
+Event = MutableMapping[str, Any]
+
+
+def name_circumstances(logger: object, method: str, event: Event) -> Event:
+    """Add the request's id and the actor of the code that logs."""
+    around = circumstances()
+    if around.request_id:
+        event.setdefault("request_id", around.request_id)
+    if around.actor is not None:
+        event["actor"] = event.get("actor") or str(around.actor)
+    return event
+
+
+def hide_secrets(logger: object, method: str, event: Event) -> Event:
+    """Blank the values whose names promise a secret, at any depth."""
+    for name, value in event.items():
+        event[name] = _hidden(name, value)
+    return event
+
+
+def _hidden(name: str, value: object) -> object:
+    match value:
+        case str() if _SECRET.search(name):
+            return _HIDDEN
+        case str() if len(value) > _MAX_VALUE and name != "exception":
+            return value[:_MAX_VALUE] + "…"
+        case Mapping():
+            return {key: _hidden(str(key), inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_hidden(name, inner) for inner in value]
+    return value
+
+
+_SHARED: Final[list[structlog.typing.Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    name_circumstances,
+    structlog.processors.format_exc_info,
+    hide_secrets,
+]
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """
+    Django's ``LOGGING``: structlog's and the standard library's events leave through one JSON writer.
+
+    ASCII-only JSON escapes newlines, ANSI sequences and Unicode's own line ends, so no value can forge a line.
+
+    :param level: the least level that is written (``INFO``)
+    """
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.JSONRenderer(ensure_ascii=True, default=str),
+                ],
+                "foreign_pre_chain": _SHARED,
+            },
+        },
+        "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["lines"], "level": level},
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            # Refusals have their line already; only defects are worth another.
+            "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
+            "django.security": {"handlers": [], "level": "CRITICAL", "propagate": True},
+            "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
+        },
+    }
+
+
+def configure_structlog() -> None:
+    """Send structlog's events through the standard library, where :func:`configuration` writes them."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

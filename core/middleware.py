@@ -1,0 +1,134 @@
+"""What surrounds each request: its id, its client, its line in the log, and an answer that is never a page of HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from time import monotonic
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from core.actors import Actor, Door, under
+from core.api import exceptions, problems
+from core.api.errors import BadRequest
+from core.client_address import TrustedProxies
+from core.ids import uuid7
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,128}")
+_ADMIN: Final = "/admin"
+
+log = structlog.get_logger("dvorik.requests")
+
+
+def is_admin(request: HttpRequest) -> bool:
+    """Whether a request came to Admin, which answers with pages; every other path is the API's."""
+    return request.path_info == _ADMIN or request.path_info.startswith(f"{_ADMIN}/")
+
+
+class CircumstancesMiddleware:
+    """
+    Gives each request an id, finds out its client and logs it. Stands first.
+
+    Everything below runs under :func:`core.actors.under`, so that logs, audit rows and errors carry the same id.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    @cached_property
+    def proxies(self) -> TrustedProxies:
+        return TrustedProxies.parse(settings.TRUSTED_PROXIES)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begun = monotonic()
+        asked = request.headers.get("X-Request-ID", "")
+        request_id = asked if _SANE_ID.fullmatch(asked) else uuid7().hex
+        door: Door = "admin" if is_admin(request) else "api"
+        with under(door=door, request_id=request_id, ip=self.proxies.client_of(request.META)) as around:
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            log.info(
+                "request",
+                request_id=request_id,
+                actor=_caller(request),
+                ip=around.ip,
+                method=request.method,
+                # The path alone: query strings carry names and tokens.
+                path=request.path,
+                status=response.status_code,
+                ms=round((monotonic() - begun) * 1000, 1),
+            )
+        return response
+
+
+class ProblemMiddleware:
+    """
+    Turns whatever error comes out of Django or its middleware, outside Admin, into a problem document.
+
+    It stands right after :class:`CircumstancesMiddleware` and so hears also of unknown routes, refused hosts and
+    defects, which never reach a view's own exception handler.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not _is_readable(request):
+            return problems.answer(BadRequest(), request)
+        response = self.get_response(request)
+        if response.status_code < 400 or is_admin(request) or problems.is_problem(response):
+            return response
+        problem = problems.answer(problems.for_status(response.status_code), request)
+        for kept in ("Allow", "Retry-After"):
+            if kept in response:
+                problem[kept] = response[kept]
+        response.close()
+        return problem
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer for a view that is not DRF's; None lets Django log the defect and answer 500."""
+        if is_admin(request):
+            return None
+        error = exceptions.as_domain_error(exception)
+        return problems.answer(error, request) if error else None
+
+
+class AdminActorMiddleware:
+    """Names the operator who is logged in as the actor of what Admin does. Stands after authentication."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not is_admin(request) or not request.user.is_authenticated:
+            return self.get_response(request)
+        key = str(request.user.pk)
+        actor = Actor(kind="user", id=key, label=request.user.get_username() or key, user_id=key)
+        with under(actor=actor):
+            return self.get_response(request)
+
+
+def _is_readable(request: HttpRequest) -> bool:
+    """Whether path and query are UTF-8 without NUL: nothing else can be asked of the database."""
+    query = request.META.get("QUERY_STRING", "")
+    if not query and "\x00" not in request.path_info:
+        return True
+    try:
+        # Half a surrogate pair, percent-encoded, is not UTF-8 either, so the decoder refuses it here.
+        text = unquote_to_bytes(query.encode("latin-1")).decode("utf-8")
+    except UnicodeError:
+        return False
+    return "\x00" not in text and "\x00" not in request.path_info
+
+
+def _caller(request: HttpRequest) -> str:
+    actor = getattr(request, "actor", None)
+    return str(actor) if isinstance(actor, Actor) else ""

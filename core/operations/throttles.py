@@ -1,0 +1,83 @@
+"""
+Limits on how often, exact however many processes count: the row in PostgreSQL is the only counter.
+
+A hit counts even if what it was counted for is refused afterwards. So it must not stand in that request's
+transaction, which would take it back: call :func:`hit` before the operation, from the door, in autocommit.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Final
+
+from django.db import connection
+
+from core.actors import Actor
+from core.database import operation
+from core.errors import RateLimited
+
+PURGE_BATCH: Final = 5000
+_MAX_SUBJECT: Final = 200
+
+# In one statement, so that the row's lock makes simultaneous hits stand in line. A hit that does not fit updates
+# nothing and returns nothing; the second half then tells how long to wait.
+_HIT: Final = """
+    WITH hit AS (
+        INSERT INTO core_throttle AS bucket (scope, subject, empty_at)
+        VALUES (%(scope)s, %(subject)s, core_now() + %(each)s::interval)
+        ON CONFLICT (scope, subject) DO UPDATE
+            SET empty_at = greatest(bucket.empty_at, core_now()) + %(each)s::interval
+            WHERE greatest(bucket.empty_at, core_now()) + %(each)s::interval <= core_now() + %(window)s::interval
+        RETURNING 1
+    )
+    SELECT
+        EXISTS (SELECT FROM hit),
+        (
+            SELECT ceil(extract(epoch FROM empty_at + %(each)s::interval - %(window)s::interval - core_now()))::int
+            FROM core_throttle WHERE scope = %(scope)s AND subject = %(subject)s
+        )
+"""
+
+
+def hit(*, scope: str, subject: str, limit: int, per_seconds: int) -> None:
+    """
+    Count one attempt: at most ``limit`` at once, which grow back evenly over ``per_seconds``.
+
+    :param scope: what is limited (``auth.login``)
+    :param subject: who is limited: an address, a user's id; a long one is hashed
+    :raises core.errors.RateLimited: the limit is reached; this attempt was not counted
+    :raises RuntimeError: a transaction is open, which could take the hit back
+    """
+    # Django's own test of a durable block; the transaction that wraps a test does not count.
+    if any(not block._from_testcase for block in connection.atomic_blocks):
+        raise RuntimeError("a throttle is hit outside of transactions")
+    each = timedelta(microseconds=per_seconds * 1_000_000 // limit)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HIT,
+            {
+                "scope": scope,
+                "subject": subject if len(subject) <= _MAX_SUBJECT else sha256(subject.encode()).hexdigest(),
+                "each": each,
+                "window": timedelta(seconds=per_seconds),
+            },
+        )
+        fits, wait = cursor.fetchone()
+    if not fits:
+        raise RateLimited(retry_after=max(1, wait or 1))
+
+
+@operation
+def purge_empty(*, by: Actor) -> int:
+    """Delete some of the rows that limit nobody any more, and say how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM core_throttle WHERE id IN (
+                SELECT id FROM core_throttle WHERE empty_at < core_now() LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            """,
+            [PURGE_BATCH],
+        )
+        return cursor.rowcount
