@@ -56,9 +56,7 @@ def main() -> int:
     wanted = set(sys.argv[1:])
     chosen = [law for law in laws() if not wanted or law.name in wanted]
     if unknown := wanted - {law.name for law in chosen}:
-        print(
-            f"No such law: {', '.join(sorted(unknown))}. There are: {', '.join(law.name for law in laws())}."
-        )
+        print(f"No such law: {', '.join(sorted(unknown))}. There are: {', '.join(law.name for law in laws())}.")
         return 2
     broken = []
     with temporary_server() as environment:

@@ -32,7 +32,7 @@ def findings() -> Iterator[str]:
     """Every broken law, one sentence each."""
     for entry in sorted(ROOT.iterdir()):
         if entry.name not in AT_THE_ROOT | MADE and not entry.name.startswith(".coverage."):
-            yield f"{entry.name}: nothing else grows at the root without a decision record (ARCHITECTURE, floors)"
+            yield f"{entry.name}: nothing else grows at the root without a decision in docs/adr"
     for folder in sorted(path for path in ROOT.iterdir() if path.is_dir() and path.name in AT_THE_ROOT):
         for path in sorted(folder.rglob("*.py")):
             yield from _of_one_file(path)

@@ -43,9 +43,7 @@ def stale() -> list[str]:
             findings.append(str(error))
             continue
         if not target.exists() or target.read_bytes() != expected:
-            findings.append(
-                f"{target.relative_to(ROOT)} is not compiled from its source: run `make messages`"
-            )
+            findings.append(f"{target.relative_to(ROOT)} is not compiled from its source: run `make messages`")
     return findings
 
 
@@ -56,9 +54,7 @@ def main() -> int:
         return 1 if findings else 0
     if shutil.which("xgettext"):
         collect = [sys.executable, "manage.py", "makemessages", "--locale=ru", "--no-obsolete", "--no-wrap"]
-        subprocess.run(
-            [*collect, "--ignore=.venv", "--ignore=var", "--ignore=*/tests/*"], cwd=ROOT, check=True
-        )
+        subprocess.run([*collect, "--ignore=.venv", "--ignore=var", "--ignore=*/tests/*"], cwd=ROOT, check=True)
     else:
         print("GNU gettext is not installed: no new texts are collected, only compiled.")
     for source in sorted(LOCALE.rglob("*.po")):

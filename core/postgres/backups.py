@@ -16,11 +16,7 @@ from core.postgres.errors import DumpRefused, ServerError
 
 def client_environment(connection: Mapping[str, str], *, keep_terminal: bool = False) -> dict[str, str]:
     """The environment of a client program: the connection, and none of the caller's own ``PG*`` variables."""
-    kept = (
-        {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        if keep_terminal
-        else {}
-    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")} if keep_terminal else {}
     return {
         "PATH": os.defpath,
         "LC_ALL": "C",
@@ -71,13 +67,9 @@ def verify(binaries: Binaries, path: Path) -> None:
         raise DumpRefused(f"{path} cannot be read: {error.strerror}; nothing was changed") from error
     # The list of contents stands at the front: a dump that was cut short still shows a whole one.
     for reading in ("--list", f"--file={os.devnull}"):
-        said = _run(
-            [str(binaries.program("pg_restore")), reading, str(path)], {"PATH": os.defpath, "LC_ALL": "C"}
-        )
+        said = _run([str(binaries.program("pg_restore")), reading, str(path)], {"PATH": os.defpath, "LC_ALL": "C"})
         if said is not None:
-            raise DumpRefused(
-                f"{path} is not a whole dump that this PostgreSQL can read; nothing was changed:\n{said}"
-            )
+            raise DumpRefused(f"{path} is not a whole dump that this PostgreSQL can read; nothing was changed:\n{said}")
 
 
 def restore(
@@ -122,20 +114,14 @@ def restore(
     return former_name if holds_tables else None
 
 
-def _swap(
-    server: psycopg.Connection[tuple[object, ...]], *, name: str, loading: str, former_name: str
-) -> None:
+def _swap(server: psycopg.Connection[tuple[object, ...]], *, name: str, loading: str, former_name: str) -> None:
     present = sql.Identifier(name)
     # A database cannot be renamed under its clients; closed to new ones first, or they would be back at once.
     server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(present))
     try:
-        server.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", [name]
-        )
+        server.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", [name])
         with server.transaction():
-            server.execute(
-                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(present, sql.Identifier(former_name))
-            )
+            server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(present, sql.Identifier(former_name)))
             server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(loading), present))
     except psycopg.Error:
         server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(present))

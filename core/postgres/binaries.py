@@ -36,14 +36,11 @@ def find() -> Binaries:
     # Finding a top-level package does not run it: its server code must not be imported.
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise ServerError(
-            f"The wheel {WHEEL} is not installed: pip install --require-hashes -r requirements.txt"
-        )
+        raise ServerError(f"The wheel {WHEEL} is not installed: pip install --require-hashes -r requirements.txt")
     found = Binaries(Path(spec.origin).parent.parent)
     if not found.program("postgres").exists():
         raise ServerError(
-            f"{WHEEL} has no PostgreSQL {MAJOR_VERSION} for this machine; "
-            "set DATABASE_URL to a server of your own"
+            f"{WHEEL} has no PostgreSQL {MAJOR_VERSION} for this machine; set DATABASE_URL to a server of your own"
         )
     return found
 
@@ -60,9 +57,7 @@ def copy(found: Binaries, into: Path) -> Binaries:
     partial = Path(tempfile.mkdtemp(prefix="binaries-", dir=into))
     libraries = f"{PACKAGE}.libs"
     without_headers = shutil.ignore_patterns("include", "*.a")
-    shutil.copytree(
-        found.site / PACKAGE / FOLDER, partial / PACKAGE / FOLDER, symlinks=True, ignore=without_headers
-    )
+    shutil.copytree(found.site / PACKAGE / FOLDER, partial / PACKAGE / FOLDER, symlinks=True, ignore=without_headers)
     if (found.site / libraries).exists():
         shutil.copytree(found.site / libraries, partial / libraries, symlinks=True)
     for folder, _, files in os.walk(partial):

@@ -143,10 +143,7 @@ def provide_application(state: State, *, superuser_password: str) -> None:
         if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [state.user]).fetchone() is None:
             make = "CREATE ROLE {} LOGIN CREATEDB NOSUPERUSER NOCREATEROLE PASSWORD {}"
             connection.execute(sql.SQL(make).format(role, sql.Literal(state.password)))
-        if (
-            connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [state.database]).fetchone()
-            is None
-        ):
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [state.database]).fetchone() is None:
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
 
 

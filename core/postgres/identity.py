@@ -74,9 +74,7 @@ def for_existing(data: Path) -> Identity:
     """
     owner = _identity(data.stat().st_uid)
     if owner.uid == 0:
-        raise ServerError(
-            f"{data} belongs to root, and PostgreSQL refuses to run as root: give it to another user"
-        )
+        raise ServerError(f"{data} belongs to root, and PostgreSQL refuses to run as root: give it to another user")
     if owner.switched and os.geteuid() != 0:
         raise ServerError(f"{data} belongs to the user {owner.name}: run this as {owner.name} or as root")
     return owner

@@ -39,6 +39,11 @@ class Status:
         """Whether a server process is there at all."""
         return self.pid is not None
 
+    @property
+    def crashed(self) -> bool:
+        """Whether the server went without saying goodbye: one that is stopped removes its pid file."""
+        return self.data is not None and not self.running and (self.data / "postmaster.pid").exists()
+
 
 @dataclass(frozen=True)
 class EmbeddedServer:
@@ -101,13 +106,17 @@ class EmbeddedServer:
             self._stop(state.data, mode)
             return True
 
-    def status(self) -> Status:
-        """Whether the server is made, runs, and answers. Changes nothing and waits for nobody."""
+    def status(self, *, ask: bool = True) -> Status:
+        """
+        Whether the server is made, runs, and answers. Changes nothing.
+
+        :param ask: also connect to it; without, ``ready`` is not known and says ``False``
+        """
         state = self.layout.read()
         if state is None or not state.data.exists():
             return Status(initialised=False, pid=None, ready=False, data=None, log=None)
         pid = postmaster.alive(state.data)
-        ready = pid is not None and self._answers()
+        ready = ask and pid is not None and self._answers()
         return Status(initialised=True, pid=pid, ready=ready, data=state.data, log=state.log)
 
     def connection(self, *, superuser: bool = False) -> dict[str, str]:
@@ -183,9 +192,7 @@ class EmbeddedServer:
     def _state(self) -> State:
         state = self.layout.read()
         if state is None:
-            raise ServerError(
-                "The embedded PostgreSQL was never started here: run `python manage.py pg start`"
-            )
+            raise ServerError("The embedded PostgreSQL was never started here: run `python manage.py pg start`")
         return state
 
     def _require_running(self) -> None:

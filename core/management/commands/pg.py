@@ -24,22 +24,16 @@ class Command(BaseCommand):
         actions.add_parser("init", help="make the server's files without starting it")
         actions.add_parser("start", help="start it (made first if needed) and wait until it answers")
         stop = actions.add_parser("stop", help="stop it and wait until it is gone")
-        stop.add_argument(
-            "--mode", choices=STOP_MODES, default="fast", help="immediate is a crash on purpose"
-        )
+        stop.add_argument("--mode", choices=STOP_MODES, default="fast", help="immediate is a crash on purpose")
         actions.add_parser("status", help="say whether it runs; exit code 3 if it does not")
         psql = actions.add_parser("psql", help="open psql as the application's role")
         psql.add_argument("--superuser", action="store_true", help="as the superuser instead")
         psql.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to psql, after --")
         dump = actions.add_parser("dump", help="write the whole database to a file and read it back")
         dump.add_argument("file", type=Path)
-        restore = actions.add_parser(
-            "restore", help="put the database of a dump in the place of the present one"
-        )
+        restore = actions.add_parser("restore", help="put the database of a dump in the place of the present one")
         restore.add_argument("file", type=Path)
-        restore.add_argument(
-            "--replace", action="store_true", help="also when the present database holds tables"
-        )
+        restore.add_argument("--replace", action="store_true", help="also when the present database holds tables")
 
     def handle(self, *args: Any, **options: Any) -> None:
         server = EmbeddedServer(settings.HOME)
@@ -51,9 +45,7 @@ class Command(BaseCommand):
 
     def _init(self, server: EmbeddedServer, options: dict[str, Any]) -> None:
         made = server.ensure_initialised()
-        self.stdout.write(
-            "The server's files were made." if made else "The server's files are there already."
-        )
+        self.stdout.write("The server's files were made." if made else "The server's files are there already.")
 
     def _start(self, server: EmbeddedServer, options: dict[str, Any]) -> None:
         started = server.start()
