@@ -129,6 +129,28 @@ class ReasonMissing(DomainError):
     title = _("A reason is required.")
 
 
+class JobIsNotDead(DomainError):
+    code = "core.job_is_not_dead"
+    title = _("Only a dead job can be run again.")
+
+
+class JobIsNotQueued(DomainError):
+    code = "core.job_is_not_queued"
+    title = _("Only a queued job can be given up.")
+
+
+class SettingUnknown(DomainError):
+    code = "core.setting_unknown"
+    status = 404
+    title = _("There is no such setting.")
+
+
+class SettingInvalid(DomainError):
+    code = "core.setting_invalid"
+    status = 400
+    title = _("The value does not fit the setting.")
+
+
 def _descendants(error: type[DomainError]) -> Iterator[type[DomainError]]:
     for child in error.__subclasses__():
         yield child

@@ -31,7 +31,9 @@ class Job(models.Model):
     # The registered handler: ``billing.expire_holds``.
     name = models.CharField(_("job"), max_length=100, editable=False)
     # What makes two enqueueings one job; null where each is a job of its own.
-    key = models.CharField(_("key"), max_length=255, null=True, blank=True, editable=False)
+    key = models.CharField(  # noqa: DJ001  an empty string would make all keyless jobs one
+        _("key"), max_length=255, null=True, blank=True, editable=False
+    )
     # The handler's keyword arguments: ids and other plain values, never secrets or documents.
     args = models.JSONField(_("arguments"), default=dict, editable=False)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.QUEUED, editable=False)
@@ -59,14 +61,10 @@ class Job(models.Model):
         ordering: ClassVar[list[str]] = ["-id"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["wake_at"], name="core_job_waits_for_wake_up", condition=Q(state="queued")),
-            models.Index(
-                fields=["lease_expires_at"], name="core_job_lease_ends", condition=Q(state="running")
-            ),
+            models.Index(fields=["lease_expires_at"], name="core_job_lease_ends", condition=Q(state="running")),
             models.Index(fields=["finished_at"], name="core_job_done_is_old", condition=Q(state="done")),
             models.Index(fields=["-id"], name="core_job_dead_is_seen", condition=Q(state="dead")),
-            models.Index(
-                fields=["name"], name="core_job_is_unfinished", condition=Q(state__in=["queued", "running"])
-            ),
+            models.Index(fields=["name"], name="core_job_is_unfinished", condition=Q(state__in=["queued", "running"])),
             models.Index(fields=["name", "-id"], name="core_job_by_name"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -1,0 +1,28 @@
+"""Core's Celery tasks, the only two of the house, and its own jobs."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from core.actors import Actor
+from core.jobs import periodic, runner, sweeper
+from core.operations import jobs
+from core.runtime_settings import DONE_JOBS_KEPT_DAYS
+
+
+@shared_task(name="core.run_job")
+def run_job(job_id: str) -> None:
+    """Run a job's row, if it is due and free."""
+    runner.run(UUID(job_id))
+
+
+@shared_task(name="core.tick")
+def tick() -> None:
+    """What beat calls every few seconds."""
+    sweeper.tick()
+
+
+@periodic("core.purge_done_jobs", every_seconds=3600)
+def purge_done_jobs(*, by: Actor) -> None:
+    while jobs.purge_done(older_than_days=DONE_JOBS_KEPT_DAYS.get(), by=by) == jobs.PURGE_BATCH:
+        pass
