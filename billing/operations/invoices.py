@@ -12,11 +12,11 @@ from billing.operations import payments, promo_codes
 from billing.owners import Owner
 from billing.queries import quotes
 from billing.rules import keys
+from billing.runtime_settings import INVOICE_LIFETIME_MINUTES
 from core import clock
 from core.actors import Actor
 from core.clock import CoreNow
 from core.database import operation
-from core.runtime_settings import get as setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def create(
         subscription_days=sold.subscription_days,
         idempotency_key=key,
         request_hash=wanted,
-        expires_at=CoreNow() + timedelta(minutes=setting("billing.invoice_lifetime_minutes")),
+        expires_at=CoreNow() + timedelta(minutes=INVOICE_LIFETIME_MINUTES.get()),
     )
     if code is not None:
         promo_codes.reserve(promo_code=code, invoice=invoice, by=by)

@@ -1,8 +1,8 @@
 """
 Recording that money has arrived: one operation, whoever says so.
 
-The invoice's wallet is locked first; ``billing_payment_is_one_per_provider_id`` stops the same payment from counting twice
-and ``billing_payment_credits_an_invoice_once`` stops two payments from crediting one invoice.
+The invoice's wallet is locked first; ``billing_payment_is_one_per_provider_id`` stops the same payment from
+counting twice and ``billing_payment_credits_an_invoice_once`` stops two payments from crediting one invoice.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def record_success(
     wallet, invoice = locks.invoice(invoice_id)
     # Look for a replay only after the lock: two reports of one payment may arrive together.
     if first := _find_first(provider, provider_payment_id, key):
-        _refuse_other_facts(first, invoice, provider, provider_payment_id, amount)
+        _refuse_other_facts(first, invoice, provider_payment_id, amount)
         return Recorded(first, invoice, replayed=True)
     outcome = _outcome(invoice, amount)
     payment = Payment.objects.create(
@@ -120,9 +120,7 @@ def _find_first(provider: str, provider_payment_id: str, key: str) -> Payment | 
     return same or Payment.objects.filter(provider=provider, idempotency_key=key).first()
 
 
-def _refuse_other_facts(
-    first: Payment, invoice: Invoice, provider: str, provider_payment_id: str, amount: Money
-) -> None:
+def _refuse_other_facts(first: Payment, invoice: Invoice, provider_payment_id: str, amount: Money) -> None:
     if first.invoice_id != invoice.pk:
         raise errors.PaymentOfAnotherInvoice()
     if first.provider_payment_id != provider_payment_id or first.amount_money != amount:

@@ -9,9 +9,9 @@ from billing.models import PromoCode, PromoRedemption, Tariff, Wallet
 from billing.rules import pricing
 from billing.rules.pricing import Price
 from billing.rules.promo_codes import normalised
+from billing.runtime_settings import MINIMUM_AMOUNTS
 from core.clock import CoreNow
 from core.money import Money
-from core.runtime_settings import get as setting
 
 
 def get_tariff_on_sale(slug: str, *, wallet: Wallet) -> Tariff:
@@ -73,13 +73,18 @@ def get_quote(
         return pricing.quoted(list_price, price_stars=price_stars)
     _refuse_unusable(promo_code, wallet=wallet, tariff=tariff)
     price = _discounted(promo_code, list_price, price_stars)
-    minimum = Money(setting(f"billing.minimum_amount_{list_price.currency.lower()}"), list_price.currency)
-    if price.amount and price.amount < minimum:
-        raise errors.AmountBelowMinimum(
-            amount={"amount": price.amount.amount, "currency": price.amount.currency},
-            minimum={"amount": minimum.amount, "currency": minimum.currency},
-        )
+    _refuse_too_little(price.amount)
     return price
+
+
+def _refuse_too_little(amount: Money) -> None:
+    definition = MINIMUM_AMOUNTS.get(amount.currency)
+    minimum = definition.get() if definition else Money(1, amount.currency)
+    if amount and amount.amount < minimum.amount:
+        raise errors.AmountBelowMinimum(
+            amount={"amount": amount.amount, "currency": amount.currency},
+            minimum={"amount": minimum.amount, "currency": amount.currency},
+        )
 
 
 def _list_price(tariff: Tariff, currency: str | None) -> Money:
