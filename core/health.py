@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Final
@@ -12,41 +13,57 @@ from django.db.utils import Error as DatabaseFailure
 
 DEADLINE_SECONDS: Final = 2
 
-_lock: Final = threading.Lock()
-_running: Future[bool] | None = None
 
-
-def database_answers() -> bool:
+class Probe:
     """
-    Whether the database answers a fresh connection within :data:`DEADLINE_SECONDS`.
+    A question that may hang, asked by one thread for everybody.
 
-    Those who ask at once share one probe, so however long the database hangs, one thread waits for it and no more.
+    :param ask: gives True when the part is well; it may hang
     """
-    global _running
-    with _lock:
-        if _running is None or _running.done():
-            _running = Future()
-            threading.Thread(target=_probe, args=(_running,), name="health", daemon=True).start()
-        probe = _running
-    try:
-        return probe.result(timeout=DEADLINE_SECONDS)
-    except TookTooLong:
-        return False
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._asked: Future[bool] | None = None
+
+    def answers(self) -> bool:
+        """
+        Whether the part is well, known within :data:`DEADLINE_SECONDS`.
+
+        Those who ask at once share one thread, so however long the part hangs, no more than one waits for it.
+        """
+        with self._lock:
+            if self._asked is None or self._asked.done():
+                self._asked = Future()
+                threading.Thread(target=self._run, args=(self._asked,), name="health", daemon=True).start()
+            asked = self._asked
+        try:
+            return asked.result(timeout=DEADLINE_SECONDS)
+        except TookTooLong:
+            return False
+
+    def _run(self, answer: Future[bool]) -> None:
+        try:
+            answer.set_result(self._ask())
+        except BaseException as error:  # whoever waits must hear of it, in the own thread
+            answer.set_exception(error)
 
 
-def _probe(answer: Future[bool]) -> None:
+def _database_answers() -> bool:
     # A connection of its own: those of the requests may all be hanging.
     connection = connections.create_connection(DEFAULT_DB_ALIAS)
-    connection.inc_thread_sharing()
+    connection.settings_dict = {
+        **connection.settings_dict,
+        "OPTIONS": {**connection.settings_dict["OPTIONS"], "connect_timeout": DEADLINE_SECONDS},
+    }
     try:
-        options = connection.settings_dict.setdefault("OPTIONS", {})
-        options["connect_timeout"] = DEADLINE_SECONDS
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        answer.set_result(True)
     except DatabaseFailure:
-        answer.set_result(False)
-    except BaseException as error:  # whoever waits must hear of it
-        answer.set_exception(error)
+        return False
     finally:
         connection.close()
+    return True
+
+
+database: Final = Probe(_database_answers)

@@ -21,7 +21,7 @@ _MAX_VALUE: Final = 8192
 Event = MutableMapping[str, Any]
 
 
-def name_circumstances(logger: object, method: str, event: Event) -> Event:
+def name_circumstances(_logger: object, _method: str, event: Event) -> Event:
     """Add the request's id and the actor of the code that logs."""
     around = circumstances()
     if around.request_id:
@@ -31,7 +31,7 @@ def name_circumstances(logger: object, method: str, event: Event) -> Event:
     return event
 
 
-def hide_secrets(logger: object, method: str, event: Event) -> Event:
+def hide_secrets(_logger: object, _method: str, event: Event) -> Event:
     """Blank the values whose names promise a secret, at any depth."""
     for name, value in event.items():
         event[name] = _hidden(name, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -11,7 +11,6 @@ from django.core import exceptions as django_exceptions
 from django.db import Error as DatabaseFailure
 from django.db import IntegrityError
 from django.http import Http404, HttpResponse
-from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf_exceptions
 
@@ -45,45 +44,22 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | N
 
 def as_domain_error(exception: BaseException) -> errors.DomainError | None:
     """The refusal that an exception means, or None where it is a defect of ours."""
-    match exception:
-        case errors.DomainError():
-            return exception
-        case drf_exceptions.APIException():
-            return _of_drf(exception)
-        case DatabaseFailure() | psycopg.Error():
-            return _of_database(exception)
-        case Http404():
-            return errors.NotFound()
-        case django_exceptions.PermissionDenied():
-            return errors.PermissionDenied()
-        case django_exceptions.ValidationError():
-            return errors.ValidationFailed(fields=dict(problems.flattened(_django_messages(exception))))
-        case django_exceptions.RequestDataTooBig():
-            return http_errors.BodyTooLarge()
-        case django_exceptions.SuspiciousOperation() | MultiPartParserError() | UnreadablePostError():
-            return http_errors.BadRequest()
+    for kind, meaning in _MEANINGS:
+        if isinstance(exception, kind):
+            return meaning(exception)
     return None
 
 
-def _of_drf(exception: drf_exceptions.APIException) -> errors.DomainError | None:
-    match exception:
-        case drf_exceptions.ValidationError():
-            return errors.ValidationFailed(fields=dict(problems.flattened(exception.detail)))
-        case drf_exceptions.NotAuthenticated():
-            return errors.NotAuthenticated()
-        case drf_exceptions.AuthenticationFailed():
-            return errors.CredentialsInvalid()
-        case drf_exceptions.MethodNotAllowed():
-            return http_errors.MethodNotAllowed()
-        case drf_exceptions.ParseError():
-            return http_errors.BodyMalformed()
-        case drf_exceptions.Throttled():
-            wait = exception.wait
-            return errors.RateLimited(retry_after=None if wait is None else int(wait))
+def _of_drf(exception: Any) -> errors.DomainError | None:
+    # What we raise ourselves is a DomainError; these come out of DRF. Its 500s are defects like any other.
     return problems.for_status(exception.status_code) if exception.status_code < 500 else None
 
 
-def _of_database(exception: BaseException) -> errors.DomainError | None:
+def _of_throttle(exception: Any) -> errors.DomainError:
+    return errors.RateLimited(retry_after=None if exception.wait is None else int(exception.wait))
+
+
+def _of_database(exception: Any) -> errors.DomainError | None:
     if isinstance(exception, IntegrityError):
         return refusal_for(exception)
     cause = exception if isinstance(exception, psycopg.Error) else exception.__cause__
@@ -99,10 +75,35 @@ def _of_database(exception: BaseException) -> errors.DomainError | None:
     return errors.Unavailable(retry_after=_RETRY_SECONDS)
 
 
-def _django_messages(exception: django_exceptions.ValidationError) -> Mapping[str, list[str]] | list[str]:
-    if hasattr(exception, "error_dict"):
-        return {
+def _of_form(exception: Any) -> errors.DomainError:
+    if not hasattr(exception, "error_dict"):
+        return errors.ValidationFailed(fields={"non_field_errors": exception.messages})
+    return errors.ValidationFailed(
+        fields={
             ("non_field_errors" if name == django_exceptions.NON_FIELD_ERRORS else name): messages
             for name, messages in exception.message_dict.items()
         }
-    return exception.messages
+    )
+
+
+# The first line that fits decides, so subclasses stand before their parents.
+# Any: each meaning takes the exceptions of its line.
+_MEANINGS: Final[tuple[tuple[type[BaseException], Callable[[Any], errors.DomainError | None]], ...]] = (
+    (errors.DomainError, lambda exception: exception),
+    (
+        drf_exceptions.ValidationError,
+        lambda exception: errors.ValidationFailed(fields=dict(problems.flattened(exception.detail))),
+    ),
+    (drf_exceptions.AuthenticationFailed, lambda _: errors.CredentialsInvalid()),
+    (drf_exceptions.ParseError, lambda _: http_errors.BodyMalformed()),
+    (drf_exceptions.Throttled, _of_throttle),
+    (drf_exceptions.APIException, _of_drf),
+    (DatabaseFailure, _of_database),
+    (psycopg.Error, _of_database),
+    (Http404, lambda _: errors.NotFound()),
+    (django_exceptions.PermissionDenied, lambda _: errors.PermissionDenied()),
+    (django_exceptions.ValidationError, _of_form),
+    (django_exceptions.RequestDataTooBig, lambda _: http_errors.BodyTooLarge()),
+    (django_exceptions.SuspiciousOperation, lambda _: http_errors.BadRequest()),
+    (UnreadablePostError, lambda _: http_errors.BadRequest()),
+)

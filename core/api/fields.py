@@ -53,7 +53,7 @@ class BoolField(serializers.BooleanField):
             return data
         if _is_from_query(self) and data in ("true", "false"):
             return data == "true"
-        self.fail("invalid", input=data)
+        return self.fail("invalid", input=data)
 
 
 class TextField(serializers.CharField):
@@ -115,8 +115,8 @@ class MomentField(serializers.DateTimeField):
         except ValueError:
             self.fail("invalid")
 
-    def to_representation(self, value: datetime | str | None) -> str | None:
-        return as_rfc3339(value) if isinstance(value, datetime) else value
+    def to_representation(self, value: datetime) -> str:
+        return as_rfc3339(value)
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})

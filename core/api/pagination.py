@@ -134,10 +134,12 @@ def _field(model: type[Model], name: str) -> Field[Any, Any]:
     *path, last = name.split("__")
     for part in path:
         related = model._meta.get_field(part).related_model
-        assert isinstance(related, type)
+        if not (isinstance(related, type) and issubclass(related, Model)):
+            raise TypeError(f"{part} leads to no model")
         model = related
     field = model._meta.get_field(last)
-    assert isinstance(field, Field)
+    if not isinstance(field, Field):
+        raise TypeError(f"{last} is no column")
     return field
 
 

@@ -46,7 +46,7 @@ class IsKnown(BasePermission):
         return True
 
 
-class ScopePermission(IsKnown):
+class ScopePermission(BasePermission):
     """Whoever has one of the scopes. Made by :func:`has_scope`."""
 
     scopes: tuple[str, ...] = ()
@@ -58,7 +58,8 @@ class ScopePermission(IsKnown):
         :raises core.errors.NotAuthenticated: nobody knocks
         :raises core.errors.PermissionDenied: the caller has none of the scopes
         """
-        super().has_permission(request, view)
+        if not isinstance(request.auth, Credentials):
+            raise NotAuthenticated
         if not any(scope in request.auth.scopes for scope in self.scopes):
             raise PermissionDenied(required_scopes=list(self.scopes))
         return True

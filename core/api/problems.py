@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import translation
 
 from core.actors import circumstances
@@ -90,7 +91,7 @@ def for_status(status: int) -> DomainError:
     return http_errors.InternalError() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else http_errors.BadRequest()
 
 
-def is_problem(response: HttpResponse) -> bool:
+def is_problem(response: HttpResponseBase) -> bool:
     """Whether an answer is a problem document already."""
     return str(response.get("Content-Type", "")).startswith(CONTENT_TYPE)
 

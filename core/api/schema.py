@@ -114,7 +114,9 @@ class ApiSchema(AutoSchema):
         yield from declared.errors
 
     def _response(self, status: int, refusals: list[type[DomainError]]) -> dict[str, Any]:
-        component = ResolvedComponent(name="Problem", type=ResolvedComponent.SCHEMA, object="Problem", schema=_PROBLEM)
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]  # spectacular has no types there
+            name="Problem", type=ResolvedComponent.SCHEMA, object="Problem", schema=_PROBLEM
+        )
         self.registry.register_on_missing(component)
         with translation.override("en"):
             response: dict[str, Any] = {
@@ -136,7 +138,9 @@ class ApiSchema(AutoSchema):
         return response
 
     def _map_basic_serializer(self, serializer: BaseSerializer[Any], direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        schema: dict[str, Any] = super()._map_basic_serializer(  # type: ignore[no-untyped-call]  # none there, either
+            serializer, direction
+        )
         if direction == "request" and isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         return schema

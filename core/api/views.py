@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -34,7 +34,7 @@ class ApiView(APIView):
     It checks who knocks, reads strictly, and makes one call to an operation or a query; it opens no transaction.
     """
 
-    http_method_names: ClassVar[list[str]] = ["get", "post", "put", "patch", "delete", "head"]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     parser_classes = [StrictJSONParser]
     renderer_classes = [AnswerRenderer]
     metadata_class = None
@@ -94,7 +94,7 @@ class ApiView(APIView):
             raise exc
         return response
 
-    def http_method_not_allowed(self, request: HttpRequest | Request, *args: Any, **kwargs: Any) -> NoReturn:  # type: ignore[override]  # it only raises
+    def http_method_not_allowed(self, request: HttpRequest | Request, *args: Any, **kwargs: Any) -> NoReturn:
         """
         :raises core.api.errors.MethodNotAllowed: always
         """

@@ -76,7 +76,8 @@ def purge_old(*, by: Actor) -> int:
             """,
             [KEPT_DAYS, PURGE_BATCH],
         )
-        return cursor.rowcount
+        deleted: int = cursor.rowcount
+    return deleted
 
 
 def _reserve(caller: str, key: str, request_hash: str, route: str) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -50,19 +50,17 @@ def hit(*, scope: str, subject: str, limit: int, per_seconds: int) -> None:
     :raises RuntimeError: a transaction is open, which could take the hit back
     """
     # Django's own test of a durable block; the transaction that wraps a test does not count.
-    if any(not block._from_testcase for block in connection.atomic_blocks):
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
         raise RuntimeError("a throttle is hit outside of transactions")
-    each = timedelta(microseconds=per_seconds * 1_000_000 // limit)
+    # Any: Django's stubs do not know that psycopg takes timedeltas.
+    bucket: dict[str, Any] = {
+        "scope": scope,
+        "subject": subject if len(subject) <= _MAX_SUBJECT else sha256(subject.encode()).hexdigest(),
+        "each": timedelta(microseconds=per_seconds * 1_000_000 // limit),
+        "window": timedelta(seconds=per_seconds),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _HIT,
-            {
-                "scope": scope,
-                "subject": subject if len(subject) <= _MAX_SUBJECT else sha256(subject.encode()).hexdigest(),
-                "each": each,
-                "window": timedelta(seconds=per_seconds),
-            },
-        )
+        cursor.execute(_HIT, bucket)
         fits, wait = cursor.fetchone()
     if not fits:
         raise RateLimited(retry_after=max(1, wait or 1))
@@ -80,4 +78,5 @@ def purge_empty(*, by: Actor) -> int:
             """,
             [PURGE_BATCH],
         )
-        return cursor.rowcount
+        deleted: int = cursor.rowcount
+    return deleted
