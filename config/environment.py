@@ -8,6 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
 
+BASE_DIR = Path(__file__).resolve().parent.parent
+
 # Anybody can read it here, so it protects nothing.
 DEFAULT_SECRET_KEY = "insecure-development-key-that-production-refuses-to-start-with"  # noqa: S105 (refused in production)
 SHORTEST_SECRET_KEY = 50
@@ -15,7 +17,7 @@ SHORTEST_SECRET_KEY = 50
 
 def environment() -> str:
     """Which kind of installation this is: ``development``, ``test`` or ``production``."""
-    name = str(env.str("ENV", default="development"))
+    name = str(env.str("ENV", default="") or "development")
     if name not in {"development", "test", "production"}:
         raise ImproperlyConfigured(f"ENV is {name!r}; it must be development, test or production")
     return name
@@ -38,9 +40,9 @@ def require_safe_production(*, secret_key: str, debug: bool, allowed_hosts: list
         raise ImproperlyConfigured(f"ENV=production refuses to start: {'; '.join(wrong)}.")
 
 
-def home(base_dir: Path) -> Path:
+def home() -> Path:
     """Where the installation keeps its data: ``DVORIK_HOME``, or ``var/`` beside the code."""
-    return Path(env.str("DVORIK_HOME", default=str(base_dir / "var"))).expanduser().resolve()
+    return Path(env.str("DVORIK_HOME", default="") or BASE_DIR / "var").expanduser().resolve()
 
 
 def database(home: Path) -> dict[str, Any]:
@@ -76,13 +78,24 @@ def database(home: Path) -> dict[str, Any]:
     return settings
 
 
+def advice_without_database() -> str | None:
+    """What to do about a database that does not answer, where that is known."""
+    if env.str("DATABASE_URL", default="") or env.str("POSTGRES_HOST", default=""):
+        return "The server is the one of DATABASE_URL or POSTGRES_HOST: is it there, and does it let this user in?"
+    from core.postgres import EmbeddedServer
+
+    if EmbeddedServer(home()).status().ready:
+        return None
+    return "The embedded PostgreSQL is not running. Start it: python manage.py pg start"
+
+
 def broker(home: Path) -> dict[str, Any]:
     """Celery's settings: ``REDIS_URL`` where given, else a folder of files as the broker."""
     if url := env.str("REDIS_URL", default=""):
         return {"broker_url": url, "broker_transport_options": {"visibility_timeout": 3600}}
     folder = home / "broker"
     return {
-        "broker_url": "filesystem://",
+        "broker_url": "filesystem://localhost",
         "broker_transport_options": {
             "data_folder_in": str(folder / "messages"),
             "data_folder_out": str(folder / "messages"),

@@ -2,12 +2,12 @@
 Settings, by environment only. Every variable is described in ``.env.example``.
 """
 
-from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from config.environment import (
+    BASE_DIR,
     DEFAULT_SECRET_KEY,
     broker,
     database,
@@ -21,10 +21,8 @@ from config.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from config.rest import VERSION as VERSION
 from core import logs
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-
 ENV = environment()
-HOME = home(BASE_DIR)
+HOME = home()
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default=DEFAULT_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
