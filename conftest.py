@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 
@@ -22,6 +24,17 @@ def _switch_truncation_guards(*, on: bool) -> None:
         cursor.execute(r"SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%\_is\_never\_truncated'")
         for table, trigger in cursor.fetchall():
             cursor.execute(f'ALTER TABLE {table} {"ENABLE" if on else "DISABLE"} TRIGGER "{trigger}"')
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_from_where_they_lie() -> Iterator[None]:
+    """Pages find their static files without ``collectstatic``."""
+    storages = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    with override_settings(STORAGES=storages, WHITENOISE_AUTOREFRESH=True, WHITENOISE_USE_FINDERS=True):
+        yield
 
 
 @pytest.fixture(scope="session")
