@@ -6,7 +6,7 @@ from celery import shared_task
 
 from core.actors import Actor
 from core.jobs import periodic, runner, sweeper
-from core.operations import jobs
+from core.operations import idempotency, jobs, throttles
 from core.runtime_settings import DONE_JOBS_KEPT_DAYS
 
 
@@ -25,4 +25,16 @@ def tick() -> None:
 @periodic("core.purge_done_jobs", every_seconds=3600)
 def purge_done_jobs(*, by: Actor) -> None:
     while jobs.purge_done(older_than_days=DONE_JOBS_KEPT_DAYS.get(), by=by) == jobs.PURGE_BATCH:
+        pass
+
+
+@periodic("core.purge_idempotency_records", every_seconds=3600)
+def purge_idempotency_records(*, by: Actor) -> None:
+    while idempotency.purge_old(by=by) == idempotency.PURGE_BATCH:
+        pass
+
+
+@periodic("core.purge_throttles", every_seconds=3600)
+def purge_throttles(*, by: Actor) -> None:
+    while throttles.purge_empty(by=by) == throttles.PURGE_BATCH:
         pass
