@@ -33,10 +33,10 @@ class WalletFactory(factory.django.DjangoModelFactory[Wallet]):
     user = factory.Maybe("company", yes_declaration=None, no_declaration=factory.SubFactory(UserFactory))
 
     @classmethod
-    def _create(cls, _model: type[Wallet], *_args: Any, **fields: Any) -> Wallet:
-        if fields["company"] is not None:
-            return wallets.open_for_company(company_id=fields["company"].pk, by=TESTER)
-        return wallets.open_for_user(user_id=fields["user"].pk, by=TESTER)
+    def _create(cls, model_class: type[Wallet], *args: Any, **kwargs: Any) -> Wallet:
+        if kwargs["company"] is not None:
+            return wallets.open_for_company(company_id=kwargs["company"].pk, by=TESTER)
+        return wallets.open_for_user(user_id=kwargs["user"].pk, by=TESTER)
 
 
 def company_wallet() -> Wallet:
@@ -98,8 +98,8 @@ class TariffFactory(factory.django.DjangoModelFactory[Tariff]):
     tokens = 50
 
     @classmethod
-    def _create(cls, _model: type[Tariff], *_args: Any, **fields: Any) -> Tariff:
-        return tariffs.create(by=TESTER, **fields)
+    def _create(cls, model_class: type[Tariff], *args: Any, **kwargs: Any) -> Tariff:
+        return tariffs.create(by=TESTER, **kwargs)
 
 
 class PromoCodeFactory(factory.django.DjangoModelFactory[PromoCode]):
@@ -113,8 +113,8 @@ class PromoCodeFactory(factory.django.DjangoModelFactory[PromoCode]):
     discount_value = 10
 
     @classmethod
-    def _create(cls, _model: type[PromoCode], *_args: Any, **fields: Any) -> PromoCode:
-        return promo_codes.create(by=TESTER, **fields)
+    def _create(cls, model_class: type[PromoCode], *args: Any, **kwargs: Any) -> PromoCode:
+        return promo_codes.create(by=TESTER, **kwargs)
 
 
 class InvoiceFactory(factory.django.DjangoModelFactory[Invoice]):
@@ -130,14 +130,14 @@ class InvoiceFactory(factory.django.DjangoModelFactory[Invoice]):
     key = factory.LazyFunction(new_key)
 
     @classmethod
-    def _create(cls, _model: type[Invoice], *_args: Any, **fields: Any) -> Invoice:
-        code = fields["promo_code"]
+    def _create(cls, model_class: type[Invoice], *args: Any, **kwargs: Any) -> Invoice:
+        code = kwargs["promo_code"]
         return invoices.create(
-            owner=Owner.wallet(fields["wallet"].pk),
-            tariff=fields["tariff"].slug,
+            owner=Owner.wallet(kwargs["wallet"].pk),
+            tariff=kwargs["tariff"].slug,
             promo_code=code.code if code else None,
-            currency=fields["currency"],
-            key=fields["key"],
+            currency=kwargs["currency"],
+            key=kwargs["key"],
             by=TESTER,
         ).invoice
 
@@ -155,9 +155,9 @@ class PaymentFactory(factory.django.DjangoModelFactory[Payment]):
     key = factory.LazyFunction(new_key)
 
     @classmethod
-    def _create(cls, _model: type[Payment], *_args: Any, **fields: Any) -> Payment:
-        invoice = fields.pop("invoice")
-        return payments.record_success(invoice_id=invoice.pk, by=TESTER, **fields).payment
+    def _create(cls, model_class: type[Payment], *args: Any, **kwargs: Any) -> Payment:
+        invoice = kwargs.pop("invoice")
+        return payments.record_success(invoice_id=invoice.pk, by=TESTER, **kwargs).payment
 
 
 class HoldFactory(factory.django.DjangoModelFactory[Hold]):
@@ -172,6 +172,6 @@ class HoldFactory(factory.django.DjangoModelFactory[Hold]):
     expires_in = holds.DEFAULT_SECONDS
 
     @classmethod
-    def _create(cls, _model: type[Hold], *_args: Any, **fields: Any) -> Hold:
-        wallet = fields.pop("wallet")
-        return holds.place(owner=Owner.wallet(wallet.pk), by=TESTER, **fields).hold
+    def _create(cls, model_class: type[Hold], *args: Any, **kwargs: Any) -> Hold:
+        wallet = kwargs.pop("wallet")
+        return holds.place(owner=Owner.wallet(wallet.pk), by=TESTER, **kwargs).hold
