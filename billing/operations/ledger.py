@@ -12,6 +12,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
 from billing import errors, locks
 from billing.models import LotCheckpoint, Transaction, Wallet
 from billing.queries.lots import Replayed, as_fields, replay_wallet
@@ -109,3 +112,10 @@ def write_checkpoint(*, wallet_id: UUID, by: Actor) -> int:
     if found.sequence:
         keep_checkpoint(locked, found)
     return found.sequence
+
+
+def list_without_recent_checkpoint(limit: int = 200) -> list[UUID]:
+    """Wallets whose ledger has grown long since their last checkpoint, at most ``limit``."""
+    since = Coalesce(F("lot_checkpoint__sequence"), 0)
+    grown = Wallet.objects.filter(balance_version__gte=since + CHECKPOINT_EVERY)
+    return list(grown.order_by("pk").values_list("pk", flat=True)[:limit])

@@ -34,9 +34,9 @@ def replay_wallet(wallet_id: UUID, *, up_to: int | None = None, from_checkpoint:
     """
     opening: list[Lot] = []
     after = 0
-    if from_checkpoint and (found := LotCheckpoint.objects.filter(pk=wallet_id).first()):
-        if up_to is None or found.sequence <= up_to:
-            opening, after = [as_lot(fields) for fields in found.lots], found.sequence
+    found = LotCheckpoint.objects.filter(pk=wallet_id).first() if from_checkpoint else None
+    if found is not None and (up_to is None or found.sequence <= up_to):
+        opening, after = [as_lot(fields) for fields in found.lots], found.sequence
     rows = Transaction.objects.filter(wallet_id=wallet_id, sequence__gt=after).order_by("sequence")
     if up_to is not None:
         rows = rows.filter(sequence__lte=up_to)

@@ -1,0 +1,222 @@
+"""
+The invariants of the books, each as one question to the database (BILLING: truth).
+
+Each question is a single statement, so that it sees one snapshot and a busy house raises no false alarm. It answers
+with the rows that diverge, the first ones first; no row means that the invariant holds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from billing.models import LotCheckpoint, Transaction, Wallet
+from billing.queries.lots import as_fields, as_lot
+from billing.rules.lots import LedgerOverdrawn, LedgerRow, expiry, replay
+from core import clock
+
+# As many divergent rows as anybody reads.
+SHOWN: Final = 20
+_WALLETS_AT_ONCE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """
+    A row that contradicts an invariant.
+
+    :param invariant: ``I1`` … ``I13``
+    :param subject: what diverges, with its id
+    :param facts: how
+    """
+
+    invariant: str
+    subject: str
+    facts: Mapping[str, object]
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{name}={value}" for name, value in self.facts.items())
+        return f"{self.invariant} {self.subject}: {facts}"
+
+
+# Invariant, what its rows are, and the question. The first column is the subject's id.
+_QUESTIONS: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "I2",
+        "wallet",
+        """
+        SELECT w.id, w.token_balance, w.held_tokens, coalesce(h.tokens, 0) AS open_holds
+        FROM billing_wallet w
+        FULL JOIN (SELECT wallet_id, sum(tokens) AS tokens FROM billing_hold WHERE state = 'open' GROUP BY wallet_id) h
+            ON h.wallet_id = w.id
+        WHERE w.held_tokens <> coalesce(h.tokens, 0) OR w.held_tokens NOT BETWEEN 0 AND w.token_balance
+        """,
+    ),
+    (
+        "I4",
+        "payment",
+        """
+        SELECT p.id, p.invoice_id, p.outcome, i.status, count(t.id) AS credits, i.tokens, i.bonus_tokens
+        FROM billing_payment p JOIN billing_invoice i ON i.id = p.invoice_id
+        LEFT JOIN billing_transaction t
+            ON t.invoice_id = i.id AND t.invoice_id IS NOT NULL AND t.type IN ('purchase', 'bonus')
+        WHERE p.outcome = 'credited'
+        GROUP BY p.id, i.id
+        HAVING i.status NOT IN ('paid', 'partially_refunded', 'refunded')
+            OR coalesce(sum(t.tokens_delta) FILTER (WHERE t.type = 'purchase'), 0) <> i.tokens
+            OR coalesce(sum(t.tokens_delta) FILTER (WHERE t.type = 'bonus'), 0) <> i.bonus_tokens
+            OR count(t.id) <> (i.tokens > 0)::int + (i.bonus_tokens > 0)::int
+        """,
+    ),
+    (
+        "I4",
+        "credit",
+        """
+        SELECT t.id, t.invoice_id, t.tokens_delta FROM billing_transaction t
+        WHERE t.invoice_id IS NOT NULL AND t.type IN ('purchase', 'bonus') AND NOT EXISTS (
+            SELECT FROM billing_payment p WHERE p.invoice_id = t.invoice_id AND p.outcome = 'credited')
+        """,
+    ),
+    (
+        "I4",
+        "invoice",
+        """
+        SELECT i.id, i.status FROM billing_invoice i
+        WHERE i.status IN ('paid', 'partially_refunded', 'refunded') AND NOT EXISTS (
+            SELECT FROM billing_payment p WHERE p.invoice_id = i.id AND p.outcome = 'credited')
+        """,
+    ),
+    (
+        "I5",
+        "lot",
+        """
+        SELECT lot.id, lot.tokens_delta AS given, -sum(back.tokens_delta) AS taken_back
+        FROM billing_transaction back JOIN billing_transaction lot ON lot.id = back.reverses_id
+        WHERE back.reverses_id IS NOT NULL
+        GROUP BY lot.id
+        HAVING -sum(back.tokens_delta) > lot.tokens_delta OR bool_or(back.wallet_id <> lot.wallet_id)
+        """,
+    ),
+    (
+        "I6",
+        "hold",
+        """
+        SELECT h.id, h.state, h.captured_tokens, count(t.id) AS captures
+        FROM billing_hold h LEFT JOIN billing_transaction t ON t.hold_id = h.id AND t.hold_id IS NOT NULL
+        GROUP BY h.id
+        HAVING count(t.id) <> (h.state = 'captured')::int
+            OR coalesce(-sum(t.tokens_delta), 0) <> h.captured_tokens
+        """,
+    ),
+    (
+        "I7",
+        "promo code",
+        """
+        SELECT p.id, p.code, p.uses_count, p.max_uses, count(r.id) AS redemptions
+        FROM billing_promocode p
+        LEFT JOIN billing_promoredemption r ON r.promo_code_id = p.id AND r.state <> 'released'
+        GROUP BY p.id
+        HAVING count(r.id) <> p.uses_count OR p.uses_count > p.max_uses
+        """,
+    ),
+    (
+        "I7",
+        "redemption",
+        """
+        SELECT r.id, r.state, i.status FROM billing_promoredemption r JOIN billing_invoice i ON i.id = r.invoice_id
+        WHERE r.promo_code_id IS DISTINCT FROM i.promo_code_id OR r.wallet_id <> i.wallet_id
+            OR (r.state = 'reserved') <> (i.status = 'pending')
+            OR (r.state = 'applied' AND i.status NOT IN ('paid', 'partially_refunded', 'refunded'))
+        """,
+    ),
+    (
+        "I12",
+        "year",
+        """
+        SELECT c.year, c.last_number, count(i.id) AS invoices, max(i.number_in_year) AS highest
+        FROM billing_invoicecounter c LEFT JOIN billing_invoice i ON i.number_year = c.year
+        GROUP BY c.year
+        HAVING count(i.id) <> c.last_number OR coalesce(max(i.number_in_year), 0) <> c.last_number
+        """,
+    ),
+)
+
+
+def list_divergences() -> list[Divergence]:
+    """The first divergent rows of each invariant that does not follow from a single wallet's ledger."""
+    found: list[Divergence] = []
+    with connection.cursor() as cursor:
+        for invariant, subject, question in _QUESTIONS:
+            cursor.execute(f"{question} LIMIT {SHOWN}")
+            names = [column.name for column in cursor.description or ()]
+            for first, *rest in cursor.fetchall():
+                facts = dict(zip(names[1:], rest, strict=True))
+                found.append(Divergence(invariant, f"{subject} {first}", facts))
+    return found
+
+
+def list_lot_divergences(wallet_ids: Sequence[UUID], *, from_checkpoint: bool) -> Iterator[Divergence]:
+    """
+    Invariant I13: replay ledgers and judge the lots: none below zero, none expired with anything left unless it is
+    about to be swept or a hold protects it, and a whole replay agrees with the wallet's checkpoint.
+
+    :param from_checkpoint: False replays from the first row, and judges the checkpoint itself
+    """
+    moment = clock.now()
+    for start in range(0, len(wallet_ids), _WALLETS_AT_ONCE):
+        chunk = wallet_ids[start : start + _WALLETS_AT_ONCE]
+        wallets = {wallet.pk: wallet for wallet in Wallet.objects.filter(pk__in=chunk)}
+        kept = {each.pk: each for each in LotCheckpoint.objects.filter(pk__in=chunk)}
+        # A row that commits meanwhile lies beyond the wallet's version as read, and a checkpoint may, too.
+        kept = {pk: each for pk, each in kept.items() if each.sequence <= wallets[pk].balance_version}
+        ledgers = _ledgers(wallets, kept if from_checkpoint else {})
+        for pk, wallet in wallets.items():
+            checkpoint = kept.get(pk)
+            yield from _judge(wallet, ledgers.get(pk, []), checkpoint, moment, from_checkpoint=from_checkpoint)
+
+
+def _ledgers(wallets: Mapping[UUID, Wallet], since: Mapping[UUID, LotCheckpoint]) -> Mapping[UUID, list[LedgerRow]]:
+    rows = Transaction.objects.filter(wallet_id__in=wallets).order_by("wallet_id", "sequence")
+    values = rows.values_list("wallet_id", "id", "sequence", "type", "tokens_delta", "reverses_id", "expires_at")
+    if since:
+        after = min(each.sequence for each in since.values()) if len(since) == len(wallets) else 0
+        values = values.filter(sequence__gt=after)
+    ledgers: dict[UUID, list[LedgerRow]] = defaultdict(list)
+    for wallet_id, *fields in values.iterator(chunk_size=10_000):
+        row = LedgerRow(*fields)
+        first = since[wallet_id].sequence if wallet_id in since else 0
+        if first < row.sequence <= wallets[wallet_id].balance_version:
+            ledgers[wallet_id].append(row)
+    return ledgers
+
+
+def _judge(
+    wallet: Wallet,
+    ledger: list[LedgerRow],
+    checkpoint: LotCheckpoint | None,
+    moment: datetime,
+    *,
+    from_checkpoint: bool,
+) -> Iterator[Divergence]:
+    opening = [as_lot(fields) for fields in checkpoint.lots] if checkpoint and from_checkpoint else []
+    try:
+        lots = replay(ledger, opening)
+    except LedgerOverdrawn as contradiction:
+        yield Divergence("I13", f"wallet {wallet.pk}", {"ledger": str(contradiction)})
+        return
+    left = sum(lot.remaining for lot in lots)
+    due = expiry(lots, held=wallet.held_tokens, moment=moment)
+    overlooked = due.tokens and (wallet.next_expiry_at is None or wallet.next_expiry_at > moment)
+    if left != wallet.token_balance or overlooked:
+        facts = {"lots": left, "balance": wallet.token_balance, "overlooked": due.tokens if overlooked else 0}
+        yield Divergence("I13", f"wallet {wallet.pk}", facts)
+    if checkpoint and not from_checkpoint:
+        then = replay(row for row in ledger if row.sequence <= checkpoint.sequence)
+        if [as_fields(lot) for lot in then] != checkpoint.lots:
+            yield Divergence("I13", f"checkpoint of wallet {wallet.pk}", {"sequence": checkpoint.sequence})

@@ -1,0 +1,1 @@
+DROP FUNCTION billing_charge_many(jsonb, jsonb);
