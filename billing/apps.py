@@ -9,10 +9,8 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from accounts.balances import register_balance_reader
         from accounts.events import on_user_created
-        from billing import runtime_settings  # noqa: F401  registers its keys
-        from billing.operations import wallets
+        from billing import receivers, runtime_settings  # noqa: F401  the settings register themselves
         from billing.queries import balances
 
-        # Within the transaction that makes the person: a first message makes one user and one wallet.
-        on_user_created(lambda user_id, by: wallets.open_for_user(user_id=user_id, by=by) and None)
+        on_user_created(receivers.open_wallet)
         register_balance_reader(balances.shown_balances)

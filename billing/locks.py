@@ -31,13 +31,7 @@ def wallet_of(owner: Owner) -> Wallet:
 
     :raises errors.WalletNotFound: there is no such wallet
     """
-    narrowed = {
-        "user": {"user_id": owner.value},
-        "telegram": {"user__telegram_id": owner.value},
-        "company": {"company_id": owner.value},
-        "wallet": {"pk": owner.value},
-    }[owner.kind]
-    found = Wallet.objects.select_for_update(no_key=True, of=("self",)).filter(**narrowed).first()
+    found = Wallet.objects.select_for_update(no_key=True, of=("self",)).filter(owner.narrowed()).first()
     if found is None:
         raise errors.WalletNotFound(str(owner))
     return found

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
+from django.db.models import Q
+
 OwnerKind = Literal["user", "telegram", "company", "wallet"]
 
 # How each kind narrows ``billing_wallet w``; the parameter is named ``owner``.
@@ -14,6 +16,13 @@ CONDITIONS: Final[dict[OwnerKind, str]] = {
     "telegram": "w.user_id = (SELECT u.id FROM accounts_user u WHERE u.telegram_id = %(owner)s::bigint)",
     "company": "w.company_id = %(owner)s::uuid",
     "wallet": "w.id = %(owner)s::uuid",
+}
+
+_LOOKUPS: Final[dict[OwnerKind, str]] = {
+    "user": "user_id",
+    "telegram": "user__telegram_id",
+    "company": "company_id",
+    "wallet": "pk",
 }
 
 
@@ -43,6 +52,10 @@ class Owner:
     @classmethod
     def wallet(cls, wallet_id: UUID) -> Owner:
         return cls("wallet", wallet_id)
+
+    def narrowed(self) -> Q:
+        """The filter on wallets that leaves the one."""
+        return Q(**{_LOOKUPS[self.kind]: self.value})
 
     @property
     def condition(self) -> str:

@@ -127,8 +127,8 @@ class _Verdict:
         if self.word == "due":
             # Something fell due again right after it was booked.
             return Unavailable(retry_after=1)
-        facts = {"required": item.tokens, "available": max(self.available or 0, 0)}
-        return errors.WalletFrozen(**facts) if self.word == "frozen" else errors.InsufficientTokens(**facts)
+        refusal = errors.WalletFrozen if self.word == "frozen" else errors.InsufficientTokens
+        return refusal(required=item.tokens, available=max(self.available or 0, 0))
 
 
 def _run(asked: Sequence[Mapping[str, Any]], by: Actor) -> dict[int, _Verdict]:

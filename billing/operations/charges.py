@@ -119,7 +119,8 @@ def check_tokens(tokens: int) -> None:
     """
     :raises errors.TokensOutOfRange: not an integer from 1 to 10¹²
     """
-    if isinstance(tokens, bool) or not isinstance(tokens, int) or not 1 <= tokens <= MAX_TOKENS:
+    # The shell passes what it likes; a float or a bool here would be a defect in the ledger.
+    if type(tokens) is not int or not 1 <= tokens <= MAX_TOKENS:
         raise errors.TokensOutOfRange(fields={"tokens": [f"1 … {MAX_TOKENS}"]})
 
 
@@ -164,7 +165,7 @@ def _statement(kind: OwnerKind) -> str:
     """  # noqa: S608 (the condition comes from a closed set; every value is bound)
 
 
-def _attempt(kind: OwnerKind, parameters: Mapping[str, object]) -> Charged | None:
+def _attempt(kind: OwnerKind, parameters: Mapping[str, Any]) -> Charged | None:
     # Inside a caller's transaction a violation must not doom it: a savepoint, there only.
     guard = transaction.atomic() if connection.in_atomic_block else nullcontext()
     try:

@@ -168,7 +168,7 @@ def _refuse_closed(hold: Hold) -> None:
         raise errors.HoldClosed(state=hold.state)
 
 
-def _moved(statement: str, parameters: Mapping[str, object]) -> bool:
+def _moved(statement: str, parameters: Mapping[str, Any]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchone() is not None

@@ -16,7 +16,7 @@ from accounts.balances import BalanceView
 from billing import errors
 from billing.models import Hold, LotCheckpoint, Transaction, Wallet
 from billing.owners import Owner
-from billing.queries.lots import as_lot, replay_wallet
+from billing.queries.lots import as_lot, ledger_rows, replay_wallet
 from billing.rules.lots import LedgerRow, Lot, expiry, replay
 from core import clock
 
@@ -41,7 +41,7 @@ class Balance:
 
 def find_wallet(owner: Owner) -> Wallet | None:
     """The wallet that an owner names."""
-    return narrowed(owner).first()
+    return Wallet.objects.filter(owner.narrowed()).first()
 
 
 def get_wallet(owner: Owner) -> Wallet:
@@ -54,17 +54,6 @@ def get_wallet(owner: Owner) -> Wallet:
     if found is None:
         raise errors.WalletNotFound(str(owner))
     return found
-
-
-def narrowed(owner: Owner) -> QuerySet[Wallet]:
-    """The wallets (one or none) that an owner names."""
-    if owner.kind == "user":
-        return Wallet.objects.filter(user_id=owner.value)
-    if owner.kind == "telegram":
-        return Wallet.objects.filter(user__telegram_id=owner.value)
-    if owner.kind == "company":
-        return Wallet.objects.filter(company_id=owner.value)
-    return Wallet.objects.filter(pk=owner.value)
 
 
 def get_balance(owner: Owner) -> Balance:
@@ -123,12 +112,12 @@ def _expired_tokens(wallets: Sequence[Wallet]) -> dict[UUID, int]:
     due = {wallet.pk: wallet for wallet in wallets if wallet.next_expiry_at and wallet.next_expiry_at <= moment}
     if not due:
         return {}
-    checkpoints = {found.pk: found for found in LotCheckpoint.objects.filter(pk__in=due)}
+    checkpoints = {found.wallet_id: found for found in LotCheckpoint.objects.filter(wallet_id__in=due)}
     ran_out = Hold.objects.filter(wallet_id__in=due, state=Hold.State.OPEN, expires_at__lte=moment)
     released = dict(ran_out.values_list("wallet_id").annotate(tokens=Sum("tokens")))
     rows: dict[UUID, list[LedgerRow]] = defaultdict(list)
-    for wallet_id, *fields in _rows_since(due, checkpoints).iterator(chunk_size=5_000):
-        rows[wallet_id].append(LedgerRow(*fields))
+    for wallet_id, row in ledger_rows(_since(due, checkpoints)):
+        rows[wallet_id].append(row)
     expired = {}
     for wallet_id, wallet in due.items():
         found = checkpoints.get(wallet_id)
@@ -138,15 +127,12 @@ def _expired_tokens(wallets: Sequence[Wallet]) -> dict[UUID, int]:
     return expired
 
 
-def _rows_since(
-    wallets: Mapping[UUID, Wallet], checkpoints: Mapping[UUID, LotCheckpoint]
-) -> QuerySet[Transaction, tuple[object, ...]]:
+def _since(wallets: Mapping[UUID, Wallet], checkpoints: Mapping[UUID, LotCheckpoint]) -> QuerySet[Transaction]:
     wanted = Q(pk__in=[])
     for wallet_id, wallet in wallets.items():
         after = checkpoints[wallet_id].sequence if wallet_id in checkpoints else 0
         wanted |= Q(wallet_id=wallet_id, sequence__gt=after, sequence__lte=wallet.balance_version)
-    fields = ("wallet_id", "id", "sequence", "type", "tokens_delta", "reverses_id", "expires_at")
-    return Transaction.objects.filter(wanted).order_by("wallet_id", "sequence").values_list(*fields)
+    return Transaction.objects.filter(wanted)
 
 
 def balance_at(*, wallet_id: UUID, moment: datetime) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.models import LotCheckpoint, Transaction
 from billing.rules.lots import LedgerRow, Lot, replay
 
@@ -34,16 +36,24 @@ def replay_wallet(wallet_id: UUID, *, up_to: int | None = None, from_checkpoint:
     """
     opening: list[Lot] = []
     after = 0
-    found = LotCheckpoint.objects.filter(pk=wallet_id).first() if from_checkpoint else None
+    found = LotCheckpoint.objects.filter(wallet_id=wallet_id).first() if from_checkpoint else None
     if found is not None and (up_to is None or found.sequence <= up_to):
         opening, after = [as_lot(fields) for fields in found.lots], found.sequence
-    rows = Transaction.objects.filter(wallet_id=wallet_id, sequence__gt=after).order_by("sequence")
+    rows = Transaction.objects.filter(wallet_id=wallet_id, sequence__gt=after)
     if up_to is not None:
         rows = rows.filter(sequence__lte=up_to)
     last = _Last(after)
-    values = rows.values_list("id", "sequence", "type", "tokens_delta", "reverses_id", "expires_at")
-    lots = replay(last.watch(LedgerRow(*row) for row in values.iterator(chunk_size=5_000)), opening)
+    lots = replay(last.watch(row for _wallet_id, row in ledger_rows(rows)), opening)
     return Replayed(lots, last.sequence, last.count)
+
+
+def ledger_rows(rows: QuerySet[Transaction]) -> Iterator[tuple[UUID, LedgerRow]]:
+    """Ledger rows as a replay needs them, by wallet and sequence, each with its wallet's id."""
+    fields = rows.order_by("wallet_id", "sequence").values_list(
+        "wallet_id", "id", "sequence", "type", "tokens_delta", "reverses_id", "expires_at"
+    )
+    for wallet_id, row_id, sequence, kind, tokens_delta, reverses, expires_at in fields.iterator(chunk_size=5_000):
+        yield wallet_id, LedgerRow(row_id, sequence, kind, tokens_delta, reverses, expires_at)
 
 
 class _Last:

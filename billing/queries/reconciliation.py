@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import connection
 
 from billing.models import LotCheckpoint, Transaction, Wallet
-from billing.queries.lots import as_fields, as_lot
+from billing.queries.lots import as_fields, as_lot, ledger_rows
 from billing.rules.lots import LedgerOverdrawn, LedgerRow, expiry, replay
 from core import clock
 
@@ -172,7 +172,7 @@ def list_lot_divergences(wallet_ids: Sequence[UUID], *, from_checkpoint: bool) -
     for start in range(0, len(wallet_ids), _WALLETS_AT_ONCE):
         chunk = wallet_ids[start : start + _WALLETS_AT_ONCE]
         wallets = {wallet.pk: wallet for wallet in Wallet.objects.filter(pk__in=chunk)}
-        kept = {each.pk: each for each in LotCheckpoint.objects.filter(pk__in=chunk)}
+        kept = {each.wallet_id: each for each in LotCheckpoint.objects.filter(wallet_id__in=chunk)}
         # A row that commits meanwhile lies beyond the wallet's version as read, and a checkpoint may, too.
         kept = {pk: each for pk, each in kept.items() if each.sequence <= wallets[pk].balance_version}
         ledgers = _ledgers(wallets, kept if from_checkpoint else {})
@@ -182,14 +182,11 @@ def list_lot_divergences(wallet_ids: Sequence[UUID], *, from_checkpoint: bool) -
 
 
 def _ledgers(wallets: Mapping[UUID, Wallet], since: Mapping[UUID, LotCheckpoint]) -> Mapping[UUID, list[LedgerRow]]:
-    rows = Transaction.objects.filter(wallet_id__in=wallets).order_by("wallet_id", "sequence")
-    values = rows.values_list("wallet_id", "id", "sequence", "type", "tokens_delta", "reverses_id", "expires_at")
-    if since:
-        after = min(each.sequence for each in since.values()) if len(since) == len(wallets) else 0
-        values = values.filter(sequence__gt=after)
+    rows = Transaction.objects.filter(wallet_id__in=wallets)
+    if len(since) == len(wallets):
+        rows = rows.filter(sequence__gt=min(each.sequence for each in since.values()))
     ledgers: dict[UUID, list[LedgerRow]] = defaultdict(list)
-    for wallet_id, *fields in values.iterator(chunk_size=10_000):
-        row = LedgerRow(*fields)
+    for wallet_id, row in ledger_rows(rows):
         first = since[wallet_id].sequence if wallet_id in since else 0
         if first < row.sequence <= wallets[wallet_id].balance_version:
             ledgers[wallet_id].append(row)
