@@ -5,3 +5,10 @@ from django.utils.translation import gettext_lazy as _
 class AuditConfig(AppConfig):
     name = "audit"
     verbose_name = _("Audit")
+
+    def ready(self) -> None:
+        from audit import receivers
+        from core import jobs
+
+        jobs.on_dead_letter(receivers.tell_of_dead_letter)
+        jobs.on_decision(receivers.record_decision)

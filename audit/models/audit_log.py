@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.fields.json import KT
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +46,7 @@ class AuditLog(models.Model):
             models.Index(fields=["user_id", "-id"], name="audit_auditlog_by_user"),
             models.Index(fields=["action", "-id"], name="audit_auditlog_by_action"),
             models.Index(fields=["-created_at", "-id"], name="audit_auditlog_by_moment"),
+            models.Index(KT("metadata__request_id"), "id", name="audit_auditlog_by_request"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,74 @@
+"""What people, roles and keys refuse."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import DomainError
+
+
+class UserNotFound(DomainError):
+    code = "accounts.user_not_found"
+    status = 404
+    title = _("There is no such user.")
+
+
+class UserAnonymised(DomainError):
+    code = "accounts.user_anonymised"
+    title = _("This person was forgotten. Nothing about them can be changed.")
+
+
+class ReferralCodeUnknown(DomainError):
+    code = "accounts.referral_code_unknown"
+    status = 400
+    title = _("There is no such referral code.")
+
+
+class LoginTaken(DomainError):
+    code = "accounts.login_taken"
+    title = _("This login belongs to somebody else.")
+    constraints = ("accounts_user_login_key",)
+
+
+class PasswordTooWeak(DomainError):
+    code = "accounts.password_too_weak"
+    status = 400
+    title = _("The password is too easy to guess.")
+
+
+class RoleUnknown(DomainError):
+    code = "accounts.role_unknown"
+    status = 400
+    title = _("There is no such role.")
+
+
+class RoleNotYoursToGive(DomainError):
+    code = "accounts.role_not_yours_to_give"
+    status = 403
+    title = _("Only a superadmin gives roles and takes them away.")
+
+
+class NotStaff(DomainError):
+    code = "accounts.not_staff"
+    title = _("Only staff have roles.")
+
+
+class ApiKeyNotFound(DomainError):
+    code = "accounts.api_key_not_found"
+    status = 404
+    title = _("There is no such API key.")
+
+
+class ApiKeyNotInForce(DomainError):
+    code = "accounts.api_key_not_in_force"
+    title = _("The API key is revoked or has expired.")
+
+
+class ApiKeyElsewhere(DomainError):
+    code = "accounts.api_key_elsewhere"
+    status = 403
+    title = _("This API key may not be used from this address.")
+
+
+class ScopeUnknown(DomainError):
+    code = "accounts.scope_unknown"
+    status = 400
+    title = _("There is no such scope.")

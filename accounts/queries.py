@@ -1,0 +1,123 @@
+"""Questions about people and keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts import errors
+from accounts.models import ApiKey, User
+from core.clock import CoreNow
+
+_MINUTE = timedelta(minutes=1)
+
+
+def get_user(user_id: UUID) -> User:
+    """:raises errors.UserNotFound: there is no such person"""
+    user = User.objects.filter(pk=user_id).first()
+    if user is None:
+        raise errors.UserNotFound
+    return user
+
+
+def get_user_by_telegram_id(telegram_id: int) -> User:
+    """:raises errors.UserNotFound: nobody with this Telegram id was seen"""
+    user = User.objects.filter(telegram_id=telegram_id).first()
+    if user is None:
+        raise errors.UserNotFound
+    return user
+
+
+def get_staff(login: str) -> User:
+    """
+    Somebody who works here.
+
+    :raises errors.UserNotFound: nobody active has this login
+    """
+    user = User.objects.filter(login=login, is_staff=True, is_active=True).first()
+    if user is None:
+        raise errors.UserNotFound
+    return user
+
+
+def find_user(text: str) -> User | None:
+    """
+    The one person that a text means: their id, Telegram id, login, referral code, or ``@username`` if one has it.
+
+    :param text: as support pastes it
+    """
+    text = text.strip().removeprefix("@")
+    named = Q(login=text) | Q(referral_code=text.upper()) | _by_number(text)
+    if found := User.objects.filter(named).first():
+        return found
+    # Two are enough to know that the name does not mean one person.
+    called_so = list(User.objects.filter(username__iexact=text)[:2]) if text else []
+    return called_so[0] if len(called_so) == 1 else None
+
+
+def list_users(*, search: str = "") -> QuerySet[User]:
+    """
+    People, newest first.
+
+    :param search: an id or Telegram id, or the beginning of a username (any letter case) or login
+    """
+    users = User.objects.order_by("-created_at", "-id")
+    text = search.strip().removeprefix("@")
+    if not text:
+        return users
+    return users.filter(Q(username__istartswith=text) | Q(login__startswith=text) | _by_number(text))
+
+
+def _by_number(text: str) -> Q:
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return Q(telegram_id=int(text))
+    try:
+        return Q(pk=UUID(text))
+    except ValueError:
+        return Q(pk__in=[])
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInForce:
+    """
+    A key that is neither revoked nor expired, and whose owner is not kept out.
+
+    :param expires_in: until then; None for keys without an end
+    :param is_use_known: whether ``last_used_at`` is less than a minute old
+    """
+
+    id: UUID
+    name: str
+    secret_hash: bytes
+    scopes: frozenset[str]
+    allowed_networks: tuple[str, ...]
+    owner_id: UUID | None
+    expires_in: timedelta | None
+    is_use_known: bool
+
+
+def find_key_in_force(prefix: str) -> KeyInForce | None:
+    """The key with this prefix, if it works at all, by the database's clock. One query."""
+    row = (
+        ApiKey.objects.filter(prefix=prefix, revoked_at=None)
+        .filter(Q(expires_at=None) | Q(expires_at__gt=CoreNow()))
+        .filter(Q(owner=None) | Q(owner__is_active=True))
+        .annotate(now=CoreNow())
+        .first()
+    )
+    if row is None:
+        return None
+    now: datetime = row.now
+    return KeyInForce(
+        id=row.pk,
+        name=row.name,
+        secret_hash=bytes(row.secret_hash),
+        scopes=frozenset(row.scopes),
+        allowed_networks=tuple(row.allowed_networks),
+        owner_id=row.owner_id,
+        expires_in=row.expires_at - now if row.expires_at else None,
+        is_use_known=row.last_used_at is not None and row.last_used_at > now - _MINUTE,
+    )

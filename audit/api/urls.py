@@ -1,0 +1,9 @@
+"""Routes about what happened, under ``/api/v1/``."""
+
+from django.urls import path
+
+from audit.api import views
+
+urlpatterns = [
+    path("audit-logs", views.AuditLogListView.as_view(), name="audit-logs"),
+]

@@ -1,0 +1,37 @@
+"""What the floor below announces, made visible: dead jobs become alerts, decisions about jobs become deeds."""
+
+from django.utils.translation import gettext_noop
+
+from audit.operations import alerts, records
+from core.actors import Actor, under
+from core.jobs import DeadLetter, Decision
+
+
+def tell_of_dead_letter(letter: DeadLetter, /, *, by: Actor) -> None:
+    """
+    Tell the operators of a job that ran out of attempts; many of one kind are one trouble.
+
+    It happens in the transaction in which the job dies, so that none dies unheard of.
+    """
+    with under(actor=by):
+        alerts.raise_alert(
+            f"core.job_dead:{letter.name}",
+            severity="critical",
+            title=gettext_noop("A job has failed for the last time."),
+            body=letter.error,
+            job=letter.job_id,
+            name=letter.name,
+            key=letter.key,
+            attempts=letter.attempts,
+        )
+
+
+def record_decision(decision: Decision, /, *, by: Actor) -> None:
+    """Record what a member of staff decided about a job, and why."""
+    records.record(
+        f"core.job.{decision.deed}",
+        entity=("core.job", str(decision.job_id)),
+        by=by,
+        reason=decision.reason,
+        job_name=decision.name,
+    )
