@@ -9,7 +9,7 @@ import psycopg
 import structlog
 from django.core import exceptions as django_exceptions
 from django.db import Error as DatabaseFailure
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf_exceptions
@@ -24,6 +24,12 @@ from core.database import refusal_for
 _PASSING_CLASSES: Final = frozenset({"08", "40", "53", "57"})
 # A lock that did not come in time; a transaction that idled or lasted too long; a standby that cannot write yet.
 _PASSING_STATES: Final = frozenset({"55P03", "25P03", "25P04", "25006"})
+_CONNECTION_FAILURES: Final = (
+    OperationalError,
+    InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 _RETRY_SECONDS: Final = 1
 
 log = structlog.get_logger(__name__)
@@ -68,7 +74,7 @@ def _of_database(exception: Any) -> errors.DomainError | None:
         passing = state in _PASSING_STATES or state[:2] in _PASSING_CLASSES
     else:
         # No SQLSTATE: the answer never came from the server (connection lost, pool exhausted, cannot connect).
-        passing = isinstance(cause or exception, psycopg.OperationalError | psycopg.InterfaceError)
+        passing = isinstance(exception, _CONNECTION_FAILURES)
     if not passing:
         return None
     log.warning("database_unavailable", sqlstate=state or "", error=type(cause or exception).__name__)
