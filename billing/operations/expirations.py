@@ -77,6 +77,20 @@ def _close_due_holds(wallet: Wallet) -> int:
     return len(due)
 
 
+def sweep(*, by: Actor) -> int:
+    """
+    Book every wallet that has something due, each in a transaction of its own.
+
+    :returns: how many wallets were booked
+    """
+    booked = 0
+    while due := list_due_wallets():
+        for wallet_id in due:
+            book(wallet_id=wallet_id, by=by)
+        booked += len(due)
+    return booked
+
+
 def list_due_wallets(limit: int = _BATCH) -> list[UUID]:
     """Wallets that have something to book now, at most ``limit``."""
     lots = Wallet.objects.filter(next_expiry_at__lte=CoreNow()).order_by("next_expiry_at")

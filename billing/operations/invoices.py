@@ -129,6 +129,18 @@ def _close(invoice: Invoice, status: Invoice.Status, *, by: Actor) -> None:
     promo_codes.release(invoice_id=invoice.pk, by=by)
 
 
+def sweep(*, by: Actor) -> int:
+    """
+    Close every invoice whose time has passed, each in a transaction of its own.
+
+    :returns: how many expired
+    """
+    expired = 0
+    while due := list_due():
+        expired += sum(expire(invoice_id=invoice_id, by=by) for invoice_id in due)
+    return expired
+
+
 def list_due(limit: int = 500) -> list[UUID]:
     """Pending invoices whose time has passed, at most ``limit``."""
     due = Invoice.objects.filter(status=Invoice.Status.PENDING, expires_at__lte=CoreNow())

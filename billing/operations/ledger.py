@@ -114,6 +114,20 @@ def write_checkpoint(*, wallet_id: UUID, by: Actor) -> int:
     return found.sequence
 
 
+def sweep_checkpoints(*, by: Actor) -> int:
+    """
+    Leave checkpoints on all ledgers that have grown long, each in a transaction of its own.
+
+    :returns: how many were written
+    """
+    written = 0
+    while grown := list_without_recent_checkpoint():
+        for wallet_id in grown:
+            write_checkpoint(wallet_id=wallet_id, by=by)
+        written += len(grown)
+    return written
+
+
 def list_without_recent_checkpoint(limit: int = 200) -> list[UUID]:
     """Wallets whose ledger has grown long since their last checkpoint, at most ``limit``."""
     since = Coalesce(F("lot_checkpoint__sequence"), 0)
