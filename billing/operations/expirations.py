@@ -11,12 +11,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
+from audit.operations import alerts
 from billing import locks
 from billing.models import Hold, Transaction, Wallet
 from billing.operations import ledger
 from billing.rules import keys
-from billing.rules.lots import expiry
+from billing.rules.lots import LedgerOverdrawn, expiry
 from core import clock
 from core.actors import Actor
 from core.clock import CoreNow
@@ -79,16 +81,28 @@ def _close_due_holds(wallet: Wallet) -> int:
 
 def sweep(*, by: Actor) -> int:
     """
-    Book every wallet that has something due, each in a transaction of its own.
+    Book every wallet that has something due, each in a transaction of its own. A wallet whose ledger contradicts itself
+    is left alone and alerted, so that it does not stand in the others' way.
 
     :returns: how many wallets were booked
     """
-    booked = 0
-    while due := list_due_wallets():
+    booked: set[UUID] = set()
+    contradicting: set[UUID] = set()
+    while due := [wallet_id for wallet_id in list_due_wallets() if wallet_id not in contradicting]:
         for wallet_id in due:
-            book(wallet_id=wallet_id, by=by)
-        booked += len(due)
-    return booked
+            try:
+                book(wallet_id=wallet_id, by=by)
+            except LedgerOverdrawn as contradiction:
+                contradicting.add(wallet_id)
+                alerts.raise_alert(
+                    f"billing.expiry_impossible:{wallet_id}",
+                    severity="critical",
+                    title=gettext_noop("The books do not agree"),
+                    body=str(contradiction),
+                    wallet=str(wallet_id),
+                )
+        booked.update(due)
+    return len(booked - contradicting)
 
 
 def list_due_wallets(limit: int = _BATCH) -> list[UUID]:
