@@ -9,7 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.postgres.errors import ServerError
@@ -84,7 +84,7 @@ class Layout:
         :raises ServerError: it belongs to another user, or is damaged
         """
         try:
-            return State(**json.loads(self.state_file.read_text("utf-8")))
+            state = State(**json.loads(self.state_file.read_text("utf-8")))
         except FileNotFoundError:
             return None
         except PermissionError:
@@ -96,6 +96,8 @@ class Layout:
             raise ServerError(
                 f"{self.state_file} is damaged ({error}): restore it from a backup of {self.folder}"
             ) from error
+        # The home may have been moved, and its data with it.
+        return replace(state, root=str(self.folder)) if (self.folder / "data").exists() else state
 
     def write(self, state: State) -> None:
         """Remember ``state``, in one step."""

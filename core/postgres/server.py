@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class EmbeddedServer:
             state = self._state()
             started = postmaster.alive(state.data) is None
             if started:
-                self._start(state)
+                state = self._start(state)
             cluster.provide_application(state, superuser_password=self.layout.read_superuser_secret())
             return started
 
@@ -205,7 +205,7 @@ class EmbeddedServer:
             cluster.check_version(state.data)
             return False
         owner = identity.for_new_cluster()
-        root = Path(state.root) if state else self.layout.choose_root(owner)
+        root = self.layout.choose_root(owner)
         data = root / "data"
         if data.exists():
             # The home was deleted and with it the passwords; the data lay elsewhere and is kept aside.
@@ -217,7 +217,8 @@ class EmbeddedServer:
         log.mkdir(exist_ok=True)
         owner.take(log, mode=0o700)
         programs = self._binaries_for(owner, root)
-        cluster.create(data, binaries=programs, identity=owner, superuser_password=secret)
+        durable = self.options.get("fsync") != "off"
+        cluster.create(data, binaries=programs, identity=owner, superuser_password=secret, durable=durable)
         self.layout.write_superuser_secret(secret)
         socket = self.layout.socket_folder(root, owner)
         self.layout.write(
@@ -232,48 +233,39 @@ class EmbeddedServer:
         )
         return True
 
-    def _start(self, state: State) -> None:
+    def _start(self, state: State) -> State:
         owner = identity.for_existing(state.data)
-        state = self._at_present_place(state, owner)
+        state = self._with_socket_folder(state, owner)
+        cluster.configure(state, identity=owner, options=self.options)
+        deadline = time.monotonic() + CRASH_SECONDS
+        while refusal := self._try_to_start(state, owner):
+            if not any(sign in refusal for sign in STILL_HELD) or time.monotonic() > deadline:
+                raise ServerError(f"PostgreSQL did not start.\n{refusal}".rstrip())
+            time.sleep(0.3)
+        return state
+
+    def _try_to_start(self, state: State, owner: Identity) -> str | None:
+        """One attempt; what was said when it failed."""
         socket = Path(state.socket_directory)
         if holder := postmaster.socket_holder(socket):
-            raise ServerError(
-                f"A server whose data was removed still holds {socket} (process {holder}); "
-                "it ends by itself within a minute: try again then"
-            )
-        cluster.configure(state, identity=owner, options=self.options)
+            return f"Process {holder} still holds {socket} (lock file), though it does not run on {state.data}."
+        postmaster.remove_traces(state.data, socket)
         start_log = state.log / "start.log"
+        start_log.unlink(missing_ok=True)
         command = [
             *self._pg_ctl(owner, state.data),
             *("start", "--wait", f"--timeout={START_SECONDS}", "--silent", f"--log={start_log}"),
         ]
-        deadline = time.monotonic() + CRASH_SECONDS
-        while True:
-            postmaster.remove_traces(state.data, socket)
-            start_log.unlink(missing_ok=True)
-            result = owner.run(command, environment=cluster.ENVIRONMENT, timeout=START_SECONDS + 30)
-            if result.returncode == 0:
-                return
-            said = _tail(start_log) + _tail(_newest(state.log))
-            held = any(sign in said for sign in STILL_HELD)
-            if not held or time.monotonic() > deadline:
-                raise ServerError(f"PostgreSQL did not start.\n{result.stdout.strip()}\n{said}".rstrip())
-            time.sleep(0.3)
+        result = owner.run(command, environment=cluster.ENVIRONMENT, timeout=START_SECONDS + 30)
+        if result.returncode == 0:
+            return None
+        return f"{result.stdout.strip()}\n{_tail(start_log)}{_tail(_newest(state.log))}"
 
-    def _at_present_place(self, state: State, owner: Identity) -> State:
-        """The home may have been moved, and folders for sockets are swept away at boot."""
-        root = self.layout.folder if (self.layout.folder / "data").exists() else Path(state.root)
-        socket = self.layout.socket_folder(root, owner)
-        present = State(
-            root=str(root),
-            socket_directory=str(socket),
-            port=state.port,
-            user=state.user,
-            password=state.password,
-            database=state.database,
-        )
-        if present != state:
-            self.layout.write(present)
+    def _with_socket_folder(self, state: State, owner: Identity) -> State:
+        """Folders for sockets are swept away at boot, and another home's path may be of another length."""
+        socket = self.layout.socket_folder(Path(state.root), owner)
+        present = replace(state, socket_directory=str(socket))
+        self.layout.write(present)
         return present
 
     def _stop(self, data: Path, mode: str) -> None:

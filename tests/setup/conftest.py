@@ -1,0 +1,65 @@
+"""Servers of the tests' own, each in a home of its own."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from core.postgres import EmbeddedServer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path that every user can pass through; pytest's own is closed to the server's user."""
+    path = Path(tempfile.mkdtemp(prefix="dvorik-setup-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[EmbeddedServer]:
+    """A server that was not made yet; whatever becomes of it, it is gone afterwards."""
+    embedded = EmbeddedServer(folder / "home", options={"fsync": "off"})
+    yield embedded
+    embedded.stop("immediate")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedServer]:
+    """A running server that the tests of one module share; they ask it and change nothing."""
+    path = Path(tempfile.mkdtemp(prefix="dvorik-setup-"))
+    path.chmod(0o755)
+    embedded = EmbeddedServer(path / "home", options={"fsync": "off"})
+    embedded.start()
+    yield embedded
+    embedded.stop("immediate")
+    shutil.rmtree(path)
+
+
+def connect(
+    server: EmbeddedServer, *, superuser: bool = False, database: str = "dvorik"
+) -> "psycopg.Connection[tuple[object, ...]]":
+    """A connection in autocommit, as the application's role or as the superuser."""
+    keywords = server.connection(superuser=superuser) | {"dbname": database}
+    return psycopg.connect(make_conninfo(**keywords), autocommit=True)
+
+
+def value(server: EmbeddedServer, query: str, *, superuser: bool = False) -> object:
+    """The one value that a query gives."""
+    with connect(server, superuser=superuser) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a process that knows of nothing but its home."""
+    return {"PATH": os.defpath, "LC_ALL": "C", "DVORIK_HOME": str(home), "HOME": "/nonexistent"}
