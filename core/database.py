@@ -41,7 +41,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
         by = kwargs.get("by")
         reason = kwargs.get("reason")
         actor = by if isinstance(by, Actor) else None
-        with under(actor=actor, reason=reason if isinstance(reason, str) else None):
+        # An empty reason says nothing, and leaves the one under which the whole request or shell runs.
+        with under(actor=actor, reason=reason if isinstance(reason, str) and reason else None):
             try:
                 with transaction.atomic(savepoint=False), told_to_database(actor):
                     return function(*args, **kwargs)
@@ -78,6 +79,18 @@ def told_to_database(actor: Actor | None) -> Iterator[None]:
         setattr(connection, _CONTEXT_ATTRIBUTE, before)
         raise
     _tell(before, context)
+
+
+def tell_session(actor: Actor | None) -> None:
+    """
+    Tell PostgreSQL who acts on this connection from now on, outside operations as well: for shells.
+
+    :param actor: None to take it back
+    """
+    context = as_database_context(actor, circumstances()) if actor else ""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('dvorik.context', %s::text, false)", [context])
+    setattr(connection, _CONTEXT_ATTRIBUTE, context)
 
 
 def _tell(context: str, before: str) -> None:
