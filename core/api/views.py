@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -101,6 +101,8 @@ class ApiView(APIView):
         raise MethodNotAllowed
 
     def _read(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
-        data = serializer(data=self.request.data)
+        # Where a form was announced and nothing came, DRF gives an empty form, in which a missing flag means false.
+        sent = {} if isinstance(self.request.data, QueryDict) else self.request.data
+        data = serializer(data=sent)
         data.is_valid(raise_exception=True)
         return data.validated_data  # type: ignore[no-any-return]  # DRF leaves it untyped

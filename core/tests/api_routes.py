@@ -56,7 +56,7 @@ class NamedCaller(BaseAuthentication):
 
 class TestView(ApiView):
     __test__ = False
-    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = [NamedCaller]
+    authentication_classes = [NamedCaller]
 
 
 class OpenTestView(TestView):
@@ -78,7 +78,7 @@ class Everything(StrictSerializer):
     moment = MomentField(required=False)
     metadata = MetadataField(max_bytes=64, required=False)
     price = MoneyField(required=False, min_amount=100)
-    parts = Part(many=True, max_length=5, required=False)
+    parts: serializers.ListSerializer[Any] = serializers.ListSerializer(child=Part(), max_length=5, required=False)
     made = serializers.CharField(read_only=True)
 
 
