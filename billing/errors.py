@@ -196,6 +196,7 @@ class PaymentOfAnotherInvoice(DomainError):
     code = "billing.payment_of_another_invoice"
     status = 409
     title = _("This provider's payment belongs to another invoice.")
+    constraints = ("billing_payment_is_one_per_provider_id",)
 
 
 class ReversalExceedsLot(DomainError):

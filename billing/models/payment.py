@@ -74,6 +74,9 @@ class Payment(models.Model):
                 condition=Q(outcome="credited"),
                 name="billing_payment_credits_an_invoice_once",
             ),
+            models.UniqueConstraint(
+                fields=["invoice", "idempotency_key"], name="billing_payment_key_is_unique_per_invoice"
+            ),
             models.CheckConstraint(
                 condition=Q(amount__gt=0) | Q(amount=0, provider="promo"),
                 name="billing_payment_amount_is_positive",

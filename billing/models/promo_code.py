@@ -93,10 +93,14 @@ class PromoCode(models.Model):
                 )
                 | Q(discount_type="bonus_tokens", discount_value__gt=0, currency=""),
                 name="billing_promocode_value_fits_its_kind",
+                violation_error_message=_(
+                    "Percents go from 1 to 100 without a currency, an amount needs its currency, tokens have none."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(max_uses__isnull=True) | Q(uses_count__lte=F("max_uses")),
                 name="billing_promocode_is_not_overused",
+                violation_error_message=_("More uses than that are taken already."),
             ),
             models.CheckConstraint(
                 condition=Q(uses_count__gte=0),
@@ -109,6 +113,7 @@ class PromoCode(models.Model):
             models.CheckConstraint(
                 condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
                 name="billing_promocode_ends_after_it_begins",
+                violation_error_message=_("The end must lie after the beginning."),
             ),
         ]
 

@@ -24,7 +24,8 @@ from billing.rules import keys
 from core import clock
 from core.actors import Actor
 from core.database import operation
-from core.money import Money
+from core.errors import ValidationFailed
+from core.money import MAX_MINOR_UNITS, Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,16 @@ def record_success(
     stored, credited nowhere, and an operator is alerted. A payment is never refused because the invoice expired.
 
     :param amount: what arrived, in the invoice's currency or, for its price in Stars, in ``XTR``
-    :param key: the caller's idempotency key
+    :param key: the caller's idempotency key, unique per invoice
+    :raises core.errors.ValidationFailed: the provider is unknown, its id or the amount out of range
     :raises errors.InvoiceNotFound: there is no such invoice
     :raises errors.PaymentOfAnotherInvoice: the provider's payment is known for another invoice
     :raises errors.IdempotencyMismatch: the key or the provider's payment came with other facts before
     """
+    _check(provider, provider_payment_id, amount)
     wallet, invoice = locks.invoice(invoice_id)
     # Look for a replay only after the lock: two reports of one payment may arrive together.
-    if first := _find_first(provider, provider_payment_id, key):
+    if first := _find_first(invoice, provider, provider_payment_id, key):
         _refuse_other_facts(first, invoice, provider_payment_id, amount)
         return Recorded(first, invoice, replayed=True)
     outcome = _outcome(invoice, amount)
@@ -115,9 +118,23 @@ def settle_free(*, invoice_id: UUID, by: Actor) -> Recorded:
     )
 
 
-def _find_first(provider: str, provider_payment_id: str, key: str) -> Payment | None:
+def _check(provider: str, provider_payment_id: str, amount: Money) -> None:
+    wrong: dict[str, list[str]] = {}
+    if provider not in Payment.Provider.values:
+        wrong["provider"] = [", ".join(Payment.Provider.values)]
+    if not 1 <= len(provider_payment_id) <= 255:
+        wrong["provider_payment_id"] = ["1 … 255"]
+    least = 0 if provider == Payment.Provider.PROMO else 1
+    if not least <= amount.amount <= MAX_MINOR_UNITS:
+        wrong["amount"] = [f"{least} … {MAX_MINOR_UNITS}"]
+    if wrong:
+        raise ValidationFailed(fields=wrong)
+
+
+def _find_first(invoice: Invoice, provider: str, provider_payment_id: str, key: str) -> Payment | None:
     same = Payment.objects.filter(provider=provider, provider_payment_id=provider_payment_id).first()
-    return same or Payment.objects.filter(provider=provider, idempotency_key=key).first()
+    # Keys are per invoice: two callers who number their requests alike must not stand in each other's way.
+    return same or Payment.objects.filter(invoice=invoice, idempotency_key=key).first()
 
 
 def _refuse_other_facts(first: Payment, invoice: Invoice, provider_payment_id: str, amount: Money) -> None:
