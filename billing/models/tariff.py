@@ -98,6 +98,7 @@ class Tariff(models.Model):
             models.CheckConstraint(
                 condition=Q(tokens__gt=0) | Q(subscription_days__gt=0),
                 name="billing_tariff_sells_something",
+                violation_error_message=_("A tariff sells tokens, subscription days, or both."),
             ),
             models.CheckConstraint(
                 condition=Q(token_validity_days__isnull=True) | Q(token_validity_days__gt=0),
