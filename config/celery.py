@@ -11,6 +11,8 @@ from celery import Celery
 from django.conf import settings
 from kombu.transport import TRANSPORT_ALIASES
 
+from config.environment import env
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 TRANSPORT_ALIASES["filesystem"] = "core.jobs.filesystem_broker:Transport"
@@ -18,7 +20,8 @@ TRANSPORT_ALIASES["filesystem"] = "core.jobs.filesystem_broker:Transport"
 
 def configuration() -> dict[str, Any]:
     """Celery's settings; the broker's come from the environment."""
-    tick_seconds = settings.JOBS_TICK_SECONDS
+    # How often lost work is looked for and periodic jobs are queued.
+    tick_seconds = env.float("JOBS_TICK_SECONDS", default=2.0)
     return {
         # JSON only: a message that could make Python objects would be as good as a shell.
         "task_serializer": "json",
@@ -29,7 +32,7 @@ def configuration() -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         # The stop for a handler that hangs: its lease is renewed for as long as its process lives.
-        "task_time_limit": settings.JOBS_HARD_LIMIT_SECONDS,
+        "task_time_limit": env.int("JOBS_HARD_LIMIT_SECONDS", default=3600),
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 8,
         "worker_hijack_root_logger": False,

@@ -119,7 +119,9 @@ def _money(stored: object) -> Money | None:
     if not isinstance(stored, dict) or stored.keys() != {"amount", "currency"}:
         return None
     amount, currency = stored["amount"], stored["currency"]
-    if type(amount) is not int or abs(amount) > MAX_MINOR_UNITS or currency not in EXPONENTS:
+    if type(amount) is not int or abs(amount) > MAX_MINOR_UNITS:
+        return None
+    if not isinstance(currency, str) or currency not in EXPONENTS:
         return None
     return Money(amount, currency)
 

@@ -33,7 +33,8 @@ _RECLAIM: Final = """
     RETURNING job.id, job.name, job.key, job.attempts, job.state
 """
 
-# The longer a job has waited, the rarer its wake-ups: a long queue must not flood the broker that is its cause.
+# The longer a job has waited, the rarer its wake-ups, down to one in ten minutes: a long queue must not flood the
+# broker. The oldest are woken first.
 _WAKE: Final = """
     WITH waiting AS (
         SELECT id FROM core_job
@@ -42,9 +43,10 @@ _WAKE: Final = """
         FOR UPDATE SKIP LOCKED
     )
     UPDATE core_job AS job
-    SET wake_at = core_now() + greatest(core_now() - run_at, make_interval(secs => %s::float8))
+    SET wake_at = core_now()
+                + greatest(least(core_now() - run_at, interval '10 minutes'), make_interval(secs => %s::float8))
     FROM waiting WHERE job.id = waiting.id
-    RETURNING job.id
+    RETURNING job.run_at, job.id
 """
 
 _WAKE_SOON: Final = """
@@ -65,7 +67,7 @@ _PERIODS: Final = """
         ) AS last_seen
         FROM schedule
     ), due AS (
-        SELECT known.*, to_char(period AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS key
+        SELECT known.*, period, to_char(period AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS key
         FROM known, generate_series(
             CASE WHEN catch_up AND last_seen < latest_period THEN last_seen + step ELSE latest_period END,
             CASE WHEN catch_up THEN least(latest_period, last_seen + 1000 * step) ELSE latest_period END,
@@ -76,9 +78,12 @@ _PERIODS: Final = """
             WHERE core_job.name = known.name AND core_job.state IN ('queued', 'running')
         )
     )
-    INSERT INTO core_job (id, name, key, args, state, attempts, max_attempts, lease_seconds, last_error, enqueued_by)
+    INSERT INTO core_job (
+        id, name, key, args, state, attempts, max_attempts, lease_seconds, last_error, enqueued_by, run_at
+    )
     SELECT core_uuid7(), name, key, CASE WHEN catch_up THEN jsonb_build_object('period', key) ELSE '{}' END,
-           'queued', 0, max_attempts, lease_seconds, '', '{"kind": "job", "id": "core.tick", "label": "core.tick"}'
+           'queued', 0, max_attempts, lease_seconds, '', '{"kind": "job", "id": "core.tick", "label": "core.tick"}',
+           period
     FROM due
     ON CONFLICT (name, key) WHERE key IS NOT NULL DO NOTHING
 """
@@ -125,7 +130,7 @@ def wake() -> int:
     """Send wake-ups for due jobs that nobody has taken. Returns how many were sent."""
     with connection.cursor() as cursor:
         cursor.execute(_WAKE, [settings.JOBS_WAKE_AGAIN_SECONDS])
-        waiting: list[UUID] = [job_id for (job_id,) in cursor.fetchall()]
+        waiting: list[UUID] = [job_id for _run_at, job_id in sorted(cursor.fetchall())]
     for sent, job_id in enumerate(waiting):
         try:
             wake_ups.send(job_id)

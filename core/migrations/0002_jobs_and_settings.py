@@ -19,16 +19,12 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
                 ("name", models.CharField(editable=False, max_length=100, verbose_name="job")),
                 (
                     "key",
-                    models.CharField(
-                        blank=True, editable=False, max_length=255, null=True, verbose_name="key"
-                    ),
+                    models.CharField(blank=True, editable=False, max_length=255, null=True, verbose_name="key"),
                 ),
                 ("args", models.JSONField(default=dict, editable=False, verbose_name="arguments")),
                 (
@@ -55,9 +51,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "wake_at",
-                    models.DateTimeField(
-                        db_default=core.clock.CoreNow(), editable=False, verbose_name="next wake-up"
-                    ),
+                    models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name="next wake-up"),
                 ),
                 ("lease_token", models.UUIDField(editable=False, null=True)),
                 (
@@ -71,9 +65,7 @@ class Migration(migrations.Migration):
                 ("enqueued_by", models.JSONField(default=dict, editable=False, verbose_name="asked for by")),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=core.clock.CoreNow(), editable=False, verbose_name="created"
-                    ),
+                    models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name="created"),
                 ),
                 ("started_at", models.DateTimeField(editable=False, null=True, verbose_name="started")),
                 ("finished_at", models.DateTimeField(editable=False, null=True, verbose_name="finished")),
@@ -98,9 +90,7 @@ class Migration(migrations.Migration):
                         fields=["finished_at"],
                         name="core_job_done_is_old",
                     ),
-                    models.Index(
-                        condition=models.Q(("state", "dead")), fields=["-id"], name="core_job_dead_is_seen"
-                    ),
+                    models.Index(condition=models.Q(("state", "dead")), fields=["-id"], name="core_job_dead_is_seen"),
                     models.Index(
                         condition=models.Q(("state__in", ["queued", "running"])),
                         fields=["name"],
@@ -156,17 +146,13 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("lease_seconds__gte", 1)), name="core_job_lease_is_positive"
                     ),
-                    models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True), name="core_job_has_a_name"
-                    ),
+                    models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="core_job_has_a_name"),
                     models.CheckConstraint(
                         condition=models.Q(("key", ""), _negated=True), name="core_job_key_is_not_empty"
                     ),
                     models.CheckConstraint(
                         condition=django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("args"), function="jsonb_typeof", output_field=models.TextField()
-                            ),
+                            models.Func(models.F("args"), function="jsonb_typeof", output_field=models.TextField()),
                             models.Value("object"),
                         ),
                         name="core_job_args_are_an_object",
@@ -187,9 +173,7 @@ class Migration(migrations.Migration):
                 ("secret_value", models.JSONField(blank=True, null=True, verbose_name="secret value")),
                 (
                     "updated_at",
-                    models.DateTimeField(
-                        db_default=core.clock.CoreNow(), editable=False, verbose_name="changed"
-                    ),
+                    models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name="changed"),
                 ),
                 ("updated_by", models.CharField(editable=False, max_length=200, verbose_name="changed by")),
             ],
