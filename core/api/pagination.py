@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
 from django.core import signing
+from django.core.exceptions import ValidationError
 from django.db.models import F, Field, Model, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.utils.translation import gettext as _
@@ -103,7 +104,7 @@ class Keyset:
         try:
             direction, *texts = signing.loads(cursor, salt=self._salt(model))
             values = [_field(model, name).to_python(text) for name, text in zip(self.names, texts, strict=True)]
-        except (signing.BadSignature, ValueError, UnicodeError):
+        except (signing.BadSignature, ValidationError, ValueError):
             raise ValidationFailed(fields={"cursor": [_("This is not a cursor of this list.")]}) from None
         return direction, values
 
