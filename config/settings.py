@@ -115,11 +115,8 @@ STORAGES = {
 }
 
 CELERY: dict[str, Any] = broker(HOME)
-# How often lost work is looked for and periodic jobs are queued, and how long a sent wake-up is waited for.
-JOBS_TICK_SECONDS: float = env.float("JOBS_TICK_SECONDS", default=2.0)
+# How long a sent wake-up is waited for before the sweeper repeats it.
 JOBS_WAKE_AGAIN_SECONDS: float = env.float("JOBS_WAKE_AGAIN_SECONDS", default=30.0)
-# A job that runs longer than this is killed with its process.
-JOBS_HARD_LIMIT_SECONDS: int = env.int("JOBS_HARD_LIMIT_SECONDS", default=3600)
 
 # How many proxies stand in front of the web server, or their networks; X-Forwarded-For is believed from them only.
 TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
