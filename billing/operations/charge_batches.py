@@ -18,7 +18,7 @@ from django.db import connection
 from billing import errors
 from billing.models import Transaction
 from billing.operations import expirations
-from billing.operations.charges import COLUMNS, check_tokens, request_hash, stored_transaction
+from billing.operations.charges import COLUMNS, actor_json, check_tokens, request_hash, stored_transaction
 from billing.owners import Owner
 from billing.rules import keys
 from core.actors import Actor
@@ -135,12 +135,11 @@ def _run(asked: Sequence[Mapping[str, Any]], by: Actor) -> dict[int, _Verdict]:
     if not asked:
         return {}
     columns = ", ".join(f"(entry).{column}" for column in COLUMNS)
-    actor = {"kind": by.kind, "id": by.id, "label": by.label}
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT place, verdict, wallet, available, {columns} "  # noqa: S608 (columns of a closed list)
             "FROM billing_charge_many(%s::jsonb, %s::jsonb)",
-            [json.dumps(asked), json.dumps(actor)],
+            [json.dumps(asked), actor_json(by)],
         )
         rows = cursor.fetchall()
     return {

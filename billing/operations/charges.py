@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -50,18 +50,26 @@ COLUMNS: Final = (
     "actor",
     "created_at",
 )
+_HASH: Final = COLUMNS.index("request_hash")
 _JSON_COLUMNS: Final = frozenset({"metadata", "actor"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Charged:
     """
-    :param transaction: the ledger row
+    What a charge did.
+
+    :param row: the ledger row as stored, its columns in the order of :data:`COLUMNS`
     :param replayed: whether the row is an earlier call's, found by its key
     """
 
-    transaction: Transaction
+    row: Sequence[Any]
     replayed: bool
+
+    @cached_property
+    def transaction(self) -> Transaction:
+        """The ledger row. Made when asked for: many callers only want to know that it is there."""
+        return stored_transaction(self.row)
 
 
 def charge(
@@ -94,8 +102,8 @@ def charge(
         "key": keys.checked(key),
         "hash": wanted_hash,
         "description": description,
-        "metadata": json.dumps(metadata or {}),
-        "actor": json.dumps({"kind": by.kind, "id": by.id, "label": by.label}),
+        "metadata": json.dumps(metadata) if metadata else "{}",
+        "actor": actor_json(by),
     }
     booked = False
     for _try in range(_ATTEMPTS):
@@ -113,6 +121,12 @@ def charge(
             raise refusal(required=tokens, available=max(state.available, 0))
     # The wallet kept changing under us; whoever changed it got through, so trying again makes sense.
     raise Unavailable(retry_after=1)
+
+
+@lru_cache(maxsize=1_024)
+def actor_json(by: Actor) -> str:
+    """An actor as ledger rows keep it."""
+    return json.dumps({"kind": by.kind, "id": by.id, "label": by.label})
 
 
 def check_tokens(tokens: int) -> None:
@@ -178,10 +192,10 @@ def _attempt(kind: OwnerKind, parameters: Mapping[str, Any]) -> Charged | None:
         raise
     if row is None:
         return None
-    found = stored_transaction(row[1:])
-    if bytes(found.request_hash) != parameters["hash"]:
+    replayed, *stored = row
+    if bytes(stored[_HASH]) != parameters["hash"]:
         raise errors.IdempotencyMismatch()
-    return Charged(found, replayed=row[0])
+    return Charged(stored, replayed)
 
 
 def _is_twin(violation: IntegrityError) -> bool:

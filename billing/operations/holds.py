@@ -19,7 +19,7 @@ from django.db import connection
 from billing import errors, locks
 from billing.models import Hold, Transaction, Wallet
 from billing.operations import expirations
-from billing.operations.charges import check_tokens
+from billing.operations.charges import actor_json, check_tokens
 from billing.owners import Owner
 from billing.rules import keys
 from core import errors as core_errors
@@ -84,7 +84,7 @@ def place(
         "metadata": json.dumps(metadata or {}),
         "key": key,
         "hash": wanted,
-        "actor": json.dumps({"kind": by.kind, "id": by.id, "label": by.label}),
+        "actor": actor_json(by),
     }
     if not _moved(_PLACE, parameters):
         expirations.book(wallet_id=wallet.pk, by=by)
@@ -122,7 +122,7 @@ def capture(*, hold_id: UUID, by: Actor, tokens: int | None = None) -> Transacti
             "id": transaction_id,
             "key": keys.own("hold", hold.pk, "captured"),
             "hash": keys.request_hash("capture", hold=hold.pk, tokens=wanted),
-            "actor": json.dumps({"kind": by.kind, "id": by.id, "label": by.label}),
+            "actor": actor_json(by),
         },
     )
     if not moved:

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from audit.operations import records
 from billing import errors
 from billing.models import Invoice, PromoCode, PromoRedemption
+from billing.queries import tariffs
 from billing.rules.promo_codes import new_code, normalised
 from core.actors import Actor
 from core.clock import CoreNow
@@ -39,8 +40,10 @@ def create(*, code: str, by: Actor, **fields: object) -> PromoCode:
     """
     Make a promo code. It is stored normalised and found in any letter case.
 
-    :param fields: any of :data:`EDITABLE`; ``discount_value`` in percents, minor units or tokens
+    :param fields: any of :data:`EDITABLE`; ``discount_value`` in percents, minor units or tokens; ``tariff`` as a
+        Tariff or its slug
     :raises errors.PromoCodeTaken: the code exists
+    :raises errors.TariffNotFound: there is no tariff with this slug
     :raises core.errors.ValidationFailed: a field is not valid, by name
     """
     promo_code = PromoCode(code=normalised(code), **_known(fields))
@@ -83,7 +86,9 @@ def change(*, code: str, by: Actor, **fields: object) -> PromoCode:
     """
     Change a code. Uses that are already reserved keep what they froze.
 
+    :param fields: as for :func:`create`
     :raises errors.PromoCodeNotValid: there is no such code
+    :raises errors.TariffNotFound: there is no tariff with this slug
     :raises core.errors.ValidationFailed: a field is not valid, by name
     """
     promo_code = PromoCode.objects.select_for_update().filter(code=normalised(code)).first()
@@ -162,7 +167,8 @@ def apply(*, invoice: Invoice, by: Actor) -> None:
 def _known(fields: Mapping[str, object]) -> dict[str, object]:
     if unknown := sorted(set(fields) - EDITABLE):
         raise ValidationFailed(fields={name: ["unknown"] for name in unknown})
-    return dict(fields)
+    slug = fields.get("tariff")
+    return {**fields, "tariff": tariffs.get_tariff(slug, with_archived=True)} if isinstance(slug, str) else dict(fields)
 
 
 def _check(promo_code: PromoCode) -> None:

@@ -11,6 +11,8 @@ from core import errors
 
 # Keys that billing makes itself begin so; a caller's may not, or it could stand in a payment's way.
 RESERVED_PREFIX: Final = "billing:"
+# Made once: json.dumps would make an encoder for each call.
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
 _PRINTABLE: Final = re.compile(r"[ -~]{1,255}")
 
 
@@ -32,5 +34,4 @@ def own(*parts: object) -> str:
 
 def request_hash(what: str, **asked: object) -> bytes:
     """SHA-256 over what was asked for, as canonical JSON: equal requests, equal hashes."""
-    text = json.dumps([what, asked], sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(_CANONICAL.encode([what, asked]).encode()).digest()
