@@ -10,7 +10,9 @@ _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def normalised(code: str) -> str:
     """A code as stored: NFKC, trimmed, upper-case."""
-    return unicodedata.normalize("NFKC", code).strip().upper()
+    capitals = unicodedata.normalize("NFKC", code).upper()
+    # Some letters' capitals are several characters, and those may compose.
+    return unicodedata.normalize("NFKC", capitals).strip()
 
 
 def new_code(prefix: str = "", length: int = 8) -> str:

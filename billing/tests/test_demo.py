@@ -19,6 +19,8 @@ from billing.rules import demo_story
 from core import clock
 from core.actors import SYSTEM
 
+pytestmark = pytest.mark.django_db
+
 PACKAGES = {"start": (14_900, 5), "optimal": (39_900, 20), "pro": (69_900, 50), "unlimited": (149_900, 999)}
 
 
