@@ -91,4 +91,5 @@ def as_database_context(actor: Actor | None, around: Circumstances) -> str:
         "ip": around.ip,
         "reason": around.reason,
     }
-    return json.dumps({name: value for name, value in context.items() if value}, ensure_ascii=False)
+    told = {name: value for name, value in context.items() if value}
+    return json.dumps(told, ensure_ascii=False) if told else ""

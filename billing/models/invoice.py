@@ -12,7 +12,7 @@ from core.ids import uuid7
 from core.money import Money
 
 
-@audited()
+@audited(masked=("request_hash",))
 @frozen(mutable=("status", "number_year", "number_in_year", "paid_at"))
 class Invoice(models.Model):
     """
