@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
 COMPOSE ?= docker compose
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check messages bench lock build up down logs shell migrate revision
@@ -28,15 +29,17 @@ bench: .venv/dev.stamp ## Measure (docs/BENCHMARKS.md)
 	@exec $(BIN)/python -m scripts.bench $(ARGS)
 
 lock: .venv/dev.stamp ## Compile the hashed locks anew from pyproject.toml
-	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml --group dev -o requirements-dev.txt
+	$(LOCK) --extra redis pyproject.toml -o requirements.txt
+	$(LOCK) --extra redis --group dev pyproject.toml -o requirements-dev.txt
 
 # The same in containers.
 
 build: ## Build the containers' image
 	$(COMPOSE) build
 
-up: ## Start the containers
+up: ## Start the containers, with the migrations applied
+	$(COMPOSE) up --detach --wait db redis
+	$(COMPOSE) run --rm web python manage.py migrate --noinput
 	$(COMPOSE) up --detach --wait
 
 down: ## Stop the containers; their data stays

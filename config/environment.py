@@ -1,12 +1,37 @@
 """Reads the environment, and refuses to start on one that is wrong or, in production, unsafe."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-env = environ.Env()
+
+class Environment(environ.Env):
+    """
+    Reads variables as they stand: an empty one counts as absent, and one that cannot be understood is refused by name.
+
+    The library would take a value that begins with ``$`` for the name of another variable, and any text for a bool:
+    a password may begin with ``$``, and ``DEBUG=yse`` is a mistake.
+    """
+
+    def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **_: Any) -> Any:
+        """``Any``, because the type is the one that the caller asks for, by ``str``, ``int`` and so on."""
+        value = os.environ.get(var, "")
+        if not value:
+            if default is self.NOTSET:
+                raise ImproperlyConfigured(f"{var} is not set")
+            return default
+        if cast is bool and value.lower() not in {*self.BOOLEAN_TRUE_STRINGS, "false", "off", "no", "n", "0"}:
+            raise ImproperlyConfigured(f"{var} is {value!r}; it must be true or false")
+        try:
+            return self.parse_value(value, cast)
+        except (ValueError, TypeError) as error:
+            raise ImproperlyConfigured(f"{var} is {value!r}, which cannot be understood: {error}") from error
+
+
+env = Environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -17,7 +42,7 @@ SHORTEST_SECRET_KEY = 50
 
 def environment() -> str:
     """Which kind of installation this is: ``development``, ``test`` or ``production``."""
-    name = str(env.str("ENV", default="") or "development")
+    name = str(env.str("ENV", default="development"))
     if name not in {"development", "test", "production"}:
         raise ImproperlyConfigured(f"ENV is {name!r}; it must be development, test or production")
     return name
@@ -50,6 +75,8 @@ def database(home: Path) -> dict[str, Any]:
     Django's connection settings: ``DATABASE_URL``, else ``POSTGRES_*``, else the embedded server.
     """
     if env.str("DATABASE_URL", default=""):
+        if not str(env.str("DATABASE_URL")).startswith(("postgres://", "postgresql://")):
+            raise ImproperlyConfigured("DATABASE_URL must look like postgres://user:password@host:port/name")
         settings: dict[str, Any] = dict(env.db_url("DATABASE_URL"))
         settings["ENGINE"] = "django.db.backends.postgresql"
     elif env.str("POSTGRES_HOST", default=""):

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 APPS = ("accounts", "audit", "billing", "config", "core", "messaging", "products")
 CODE = [*(app for app in APPS if (ROOT / app).exists()), "scripts", "tests"]
+WORKFLOWS = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
 PRODUCTION = {
     "ENV": "production",
     "SECRET_KEY": secrets.token_urlsafe(64),
@@ -45,6 +46,8 @@ def laws() -> Iterator[Law]:
     yield Law("messages", _module("scripts.messages", "--check"))
     yield Law("security", [_tool("bandit"), "--quiet", "--configfile=pyproject.toml", "--recursive", *CODE])
     yield Law("dockerfile", [_tool("hadolint"), "Dockerfile"])
+    yield Law("compose", [_tool("check-jsonschema"), "--builtin-schema=vendor.compose-spec", "docker-compose.yml"])
+    yield Law("workflow", [_tool("check-jsonschema"), "--builtin-schema=vendor.github-workflows", *WORKFLOWS])
     yield Law("types", [_tool("mypy"), "manage.py", *CODE])
     yield Law("models", _manage("makemigrations", "--check", "--dry-run"))
     yield Law("migrations", _module("scripts.lint_migrations", *_own_apps()))

@@ -17,7 +17,7 @@ BARE_SILENCE = re.compile(
 )
 AT_THE_ROOT = {
     *("manage.py", "config", "billing", "accounts", "audit", "core", "messaging", "products"),
-    *("requirements.txt", "requirements-dev.txt", "pyproject.toml", "Dockerfile", "docker-compose.yml"),
+    *("requirements.txt", "requirements-dev.txt", "pyproject.toml", "conftest.py", "Dockerfile", "docker-compose.yml"),
     *("docs", "scripts", "locale", "tests", "Makefile", "README.md", "CHANGELOG.md", "LICENSE"),
     *(".env.example", ".github", ".ci", ".gitignore", ".dockerignore", ".hadolint.yaml", ".gitattributes"),
 }

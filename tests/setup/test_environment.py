@@ -1,0 +1,118 @@
+"""What the environment may say, and what is refused."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import environment
+from config.environment import env
+
+from .conftest import ROOT
+
+SAFE = {"SECRET_KEY": "0123456789" * 5, "ALLOWED_HOSTS": "office.example", "DEBUG": "false"}
+# Read by other programs, or by the containers' own images.
+NOT_OURS = {"DJANGO_SETTINGS_MODULE", "PATH", "PYTHONPATH", "PYTHONWARNINGS"}
+
+
+def settings_with(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Load the settings in a process whose environment holds nothing else."""
+    command = [sys.executable, "-c", "import django; django.setup(); print('fine')"]
+    known = {"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "config.settings", "DVORIK_HOME": "/nonexistent"}
+    return subprocess.run(command, cwd=ROOT, env=known | variables, capture_output=True, text=True, check=False)
+
+
+def test_needs_no_variable_at_all() -> None:
+    assert settings_with().stdout == "fine\n"
+
+
+def test_production_starts_when_it_is_safe() -> None:
+    assert settings_with(ENV="production", **SAFE).stdout == "fine\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("SECRET_KEY", "", "SECRET_KEY is the default one"),
+        ("SECRET_KEY", "short", "SECRET_KEY is the default one or shorter than 50"),
+        ("DEBUG", "true", "DEBUG is on"),
+        ("ALLOWED_HOSTS", "office.example,*", "ALLOWED_HOSTS is empty or a wildcard"),
+    ],
+)
+def test_production_refuses_to_start_and_says_which(variable: str, value: str, named: str) -> None:
+    refused = settings_with(ENV="production", **SAFE | {variable: value})
+    assert refused.returncode == 1
+    assert f"ENV=production refuses to start: {named}" in refused.stderr
+    assert settings_with(**SAFE | {variable: value}).stdout == "fine\n", "only production is that strict"
+
+
+def test_production_names_everything_that_is_wrong_at_once() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY.*DEBUG.*ALLOWED_HOSTS"):
+        environment.require_safe_production(secret_key=environment.DEFAULT_SECRET_KEY, debug=True, allowed_hosts=["*"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ENV", "prod"), ("DEBUG", "yse"), ("DATABASE_URL", "mysql://root@127.0.0.1/dvorik")],
+)
+def test_refuses_a_value_it_does_not_understand_by_the_variables_name(variable: str, value: str) -> None:
+    refused = settings_with(**{variable: value})
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith(f"django.core.exceptions.ImproperlyConfigured: {variable} ")
+
+
+def test_a_number_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_WORKERS", "many")
+    with pytest.raises(ImproperlyConfigured, match="WEB_WORKERS is 'many'"):
+        env.int("WEB_WORKERS")
+
+
+def test_a_secret_may_begin_with_a_dollar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "$HOME")
+    assert env.str("POSTGRES_PASSWORD", default="") == "$HOME"
+
+
+def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DVORIK_HOME", "ENV", "DEBUG"):
+        monkeypatch.setenv(name, "")
+    assert environment.home() == ROOT / "var"
+    assert environment.environment() == "development"
+    assert env.bool("DEBUG", default=True) is True
+
+
+def test_points_at_another_server_by_url_or_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB"))):
+        monkeypatch.delenv(name, raising=False)
+    wanted = {"HOST": "db.example", "PORT": 5433, "USER": "me", "PASSWORD": "p@ss/word", "NAME": "office"}
+    monkeypatch.setenv("DATABASE_URL", "postgres://me:p%40ss%2Fword@db.example:5433/office")
+    assert wanted.items() <= environment.database(Path("/nonexistent")).items()
+    monkeypatch.delenv("DATABASE_URL")
+    parts = {"HOST": "db.example", "PORT": "5433", "USER": "me", "PASSWORD": "p@ss/word", "DB": "office"}
+    for part, value in parts.items():
+        monkeypatch.setenv(f"POSTGRES_{part}", value)
+    assert (wanted | {"PORT": "5433"}).items() <= environment.database(Path("/nonexistent")).items()
+
+
+def test_redis_is_the_broker_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert environment.broker(Path("/home"))["broker_url"].startswith("filesystem://")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/5")
+    assert environment.broker(Path("/home"))["broker_url"] == "redis://127.0.0.1:6379/5"
+
+
+def test_every_variable_that_is_read_is_described_and_no_other() -> None:
+    read = set()
+    for folder in ("config", "core", "accounts", "audit", "billing", "scripts"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if "tests" not in path.parts:
+                text = path.read_text("utf-8")
+                read |= set(re.findall(r"\benv\.\w+\(\s*\"([A-Z_]+)\"", text))
+                read |= set(re.findall(r"\bos\.environ(?:\.get\(|\[)\s*[\"']([A-Z_]+)[\"']", text))
+    compose = (ROOT / "docker-compose.yml").read_text("utf-8")
+    read |= set(re.findall(r"\$\{([A-Z_]+)", compose))
+    described = set(re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), flags=re.MULTILINE))
+    assert described == read - NOT_OURS
