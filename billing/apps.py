@@ -10,6 +10,7 @@ class BillingConfig(AppConfig):
         from accounts.balances import register_balance_reader
         from accounts.events import on_user_created
         from billing import receivers, runtime_settings  # noqa: F401  the settings register themselves
+        from billing.api import schema  # noqa: F401  drf-spectacular finds the extension by its being imported
         from billing.queries import balances
 
         on_user_created(receivers.open_wallet)

@@ -6,6 +6,8 @@ from django.db.models import Q
 
 from billing import errors
 from billing.models import PromoCode, PromoRedemption, Tariff, Wallet
+from billing.owners import Owner
+from billing.queries import balances
 from billing.rules import pricing
 from billing.rules.pricing import Price
 from billing.rules.promo_codes import normalised
@@ -49,6 +51,22 @@ def get_valid_promo_code(code: str) -> PromoCode:
     if found is None:
         raise errors.PromoCodeNotValid(fields={"code": [errors.PromoCodeNotValid.title]})
     return found
+
+
+def get_quote_for(owner: Owner, *, tariff: str, promo_code: str) -> Price:
+    """
+    The price of a tariff with a code, by their names.
+
+    :param tariff: its slug
+    :raises errors.WalletNotFound: there is no such customer; also what :func:`get_tariff_on_sale`,
+        :func:`get_valid_promo_code` and :func:`get_quote` raise
+    """
+    wallet = balances.get_wallet(owner)
+    return get_quote(
+        wallet=wallet,
+        tariff=get_tariff_on_sale(tariff, wallet=wallet),
+        promo_code=get_valid_promo_code(promo_code),
+    )
 
 
 def get_quote(

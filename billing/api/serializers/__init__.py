@@ -1,0 +1,1 @@
+"""Billing's objects as the API writes and reads them, by noun."""

@@ -1,0 +1,74 @@
+"""Invoices and their payments."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from billing.api.fields import OwnedSerializer
+from billing.models import Invoice, Payment
+from core.api.fields import CodeField, IdField, MomentField, TextField
+from core.api.serializers import ListParams, MoneyField, StrictSerializer
+from core.money import EXPONENTS
+
+
+class InvoiceSerializer(serializers.Serializer[Invoice]):
+    """A frozen quote: later changes of the tariff or the code do not touch it."""
+
+    id = IdField()
+    number = serializers.CharField(allow_null=True, help_text=_("Given when paid, without gaps within a year."))
+    user = IdField(source="wallet.user_id", allow_null=True, help_text=_("Null for a company's."))
+    tariff = serializers.CharField(source="tariff.slug")
+    tariff_version = serializers.IntegerField()
+    promo_code = serializers.CharField(source="promo_code.code", allow_null=True)
+    list_price = MoneyField(source="list_price_money")
+    discount = MoneyField(source="discount_money")
+    amount = MoneyField(source="amount_money")
+    amount_stars = serializers.IntegerField(allow_null=True, help_text=_("The same in Telegram Stars."))
+    tokens = serializers.IntegerField()
+    bonus_tokens = serializers.IntegerField()
+    subscription_days = serializers.IntegerField()
+    status = CodeField(choices=Invoice.Status.values)
+    created_at = MomentField()
+    expires_at = MomentField()
+    paid_at = MomentField(allow_null=True)
+
+
+class NewInvoiceSerializer(OwnedSerializer):
+    """Who buys what."""
+
+    tariff = TextField(max_length=64)
+    promo_code = TextField(max_length=64, required=False, allow_null=True)
+    currency = CodeField(
+        choices=list(EXPONENTS),
+        required=False,
+        allow_null=True,
+        help_text=_("The tariff's own, by default; or XTR for Telegram Stars."),
+    )
+
+
+class InvoiceParams(ListParams):
+    user = IdField(required=False, help_text=_("Only this customer's."))
+    status = CodeField(choices=Invoice.Status.values, required=False)
+
+
+class NewPaymentSerializer(StrictSerializer):
+    """Money that has arrived."""
+
+    # What other providers say is not taken on a caller's word.
+    provider = CodeField(choices=[Payment.Provider.MANUAL.value])
+    provider_payment_id = TextField(max_length=255, help_text=_("The provider's id; one works once."))
+    amount = MoneyField(min_amount=1)
+
+
+class PaymentSerializer(serializers.Serializer[Payment]):
+    """A payment and what it did to its invoice."""
+
+    id = IdField()
+    invoice = IdField(source="invoice_id")
+    provider = CodeField(choices=Payment.Provider.values)
+    provider_payment_id = serializers.CharField()
+    amount = MoneyField(source="amount_money")
+    status = CodeField(choices=Payment.Status.values)
+    outcome = CodeField(choices=Payment.Outcome.values)
+    created_at = MomentField()

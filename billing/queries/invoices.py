@@ -1,0 +1,38 @@
+"""Invoices as they are listed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from billing import errors
+from billing.models import Invoice, Wallet
+
+
+def list_invoices(*, user_id: UUID | None = None, status: str | None = None) -> QuerySet[Invoice]:
+    """
+    Invoices with their wallet, tariff and promo code.
+
+    :param user_id: only this user's; nobody's, when there is no such user
+    :param status: only those in this state
+    """
+    invoices = Invoice.objects.select_related("wallet", "tariff", "promo_code")
+    if user_id is not None:
+        # A scalar subquery: the wallet is found first, and its invoices come in order from their own index.
+        invoices = invoices.filter(wallet_id=Wallet.objects.filter(user_id=user_id).values("pk")[:1])
+    if status is not None:
+        invoices = invoices.filter(status=status)
+    return invoices
+
+
+def get_invoice(invoice_id: UUID) -> Invoice:
+    """
+    An invoice with its wallet, tariff and promo code.
+
+    :raises errors.InvoiceNotFound: there is no such invoice
+    """
+    found = list_invoices().filter(pk=invoice_id).first()
+    if found is None:
+        raise errors.InvoiceNotFound(str(invoice_id))
+    return found
