@@ -1,0 +1,112 @@
+"""Many callers at one moment, each with a connection of its own, and what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import psycopg
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from core.errors import DomainError
+from core.tests.racing import race
+
+R = TypeVar("R")
+
+# More connections than this at once, and test processes take turns: a server has a hundred.
+_FEW = 8
+_TURN = 2_026_001
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes(Generic[R]):
+    """
+    :param results: what the successful ones returned
+    :param refusals: how the others were refused
+    """
+
+    results: list[R]
+    refusals: list[DomainError]
+
+    @property
+    def codes(self) -> Counter[str]:
+        """How often each error was the answer."""
+        return Counter(refusal.code for refusal in self.refusals)
+
+
+def outcomes(*runners: Callable[[], R]) -> Outcomes[R]:
+    """Run the functions at once. A refusal is an outcome; any other exception is a defect and is raised."""
+
+    def told(runner: Callable[[], R]) -> Callable[[], R | DomainError]:
+        def run() -> R | DomainError:
+            try:
+                return runner()
+            except DomainError as refusal:
+                return refusal
+
+        return run
+
+    with _turn(len(runners)):
+        each = race(*[told(runner) for runner in runners])
+    return Outcomes(
+        [one for one in each if not isinstance(one, DomainError)],
+        [one for one in each if isinstance(one, DomainError)],
+    )
+
+
+@contextmanager
+def _turn(connections: int) -> Iterator[None]:
+    if connections <= _FEW:
+        yield
+        return
+    parameters = connection.get_connection_params()
+    # Advisory locks are a database's own; the test processes share this one.
+    address = {name: parameters[name] for name in ("host", "port", "user", "password") if parameters.get(name)}
+    with psycopg.connect(**address, dbname="postgres", autocommit=True) as shared:
+        shared.execute("SELECT pg_advisory_lock(%s)", [_TURN])
+        yield
+
+
+@contextmanager
+def without(table: str, *guards: str) -> Iterator[None]:
+    """
+    Take constraints, unique indexes and triggers away for the length of the block: the negative control of tests
+    that rely on them. The table, and what refers to it, is emptied before they come back.
+    """
+    with connection.cursor() as cursor:
+        ways = [_way(cursor, table, guard) for guard in guards]
+        for away, _back in ways:
+            cursor.execute(away)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {table} CASCADE")
+            for _away, back in ways:
+                cursor.execute(back)
+
+
+def _way(cursor: CursorWrapper, table: str, guard: str) -> tuple[str, str]:
+    """The statements that take a guard away and bring it back."""
+    cursor.execute(
+        """
+        SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
+            format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+        FROM pg_constraint WHERE conrelid = %(table)s::regclass AND conname = %(guard)s
+        UNION ALL
+        SELECT format('DROP INDEX %%I', indexname), indexdef FROM pg_indexes
+        WHERE tablename = %(table)s AND indexname = %(guard)s
+            AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = indexname)
+        UNION ALL
+        SELECT format('ALTER TABLE %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),
+            format('ALTER TABLE %%s ENABLE TRIGGER %%I', tgrelid::regclass, tgname)
+        FROM pg_trigger WHERE tgrelid = %(table)s::regclass AND tgname = %(guard)s
+        """,
+        {"table": table, "guard": guard},
+    )
+    ((away, back),) = cursor.fetchall()
+    return away, back
