@@ -47,7 +47,7 @@ class Circumstances:
     actor: Actor | None = None
 
 
-_current: ContextVar[Circumstances] = ContextVar("circumstances", default=Circumstances())
+_current: ContextVar[Circumstances] = ContextVar("circumstances", default=Circumstances())  # noqa: B039  # frozen
 
 
 def circumstances() -> Circumstances:
