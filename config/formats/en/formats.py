@@ -1,0 +1,6 @@
+"""Dates that nobody in the world reads as another day, and 24 hours."""
+
+DATE_FORMAT = "j M Y"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = "j M Y, H:i"
+FIRST_DAY_OF_WEEK = 1

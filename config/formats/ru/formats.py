@@ -1,0 +1,5 @@
+"""Dates as Russians write them, all of one width."""
+
+DATE_FORMAT = "d.m.Y"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = "d.m.Y H:i"
