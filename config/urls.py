@@ -15,4 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("billing.api.urls")),
 ]
 
+handler400 = "core.api.handlers.bad_request"
+handler403 = "core.api.handlers.permission_denied"
+handler404 = "core.api.handlers.not_found"
 handler500 = "core.api.handlers.server_error"

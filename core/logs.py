@@ -91,6 +91,10 @@ def configuration(level: str) -> dict[str, Any]:
             "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
             "django.security": {"handlers": [], "level": "CRITICAL", "propagate": True},
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
+            # Three lines for each tick; the jobs have a line of their own (core.jobs.runner).
+            "celery.beat": {"handlers": [], "level": "WARNING", "propagate": True},
+            "celery.worker.strategy": {"handlers": [], "level": "WARNING", "propagate": True},
+            "celery.app.trace": {"handlers": [], "level": "WARNING", "propagate": True},
         },
     }
 

@@ -285,4 +285,7 @@ urlpatterns = [
     path("", include("core.api.urls")),
 ]
 
+handler400 = "core.api.handlers.bad_request"
+handler403 = "core.api.handlers.permission_denied"
+handler404 = "core.api.handlers.not_found"
 handler500 = "core.api.handlers.server_error"

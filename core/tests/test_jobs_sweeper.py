@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-from celery import current_app
-from kombu import pools
-from kombu.utils.json import loads
 from pytest_django import DjangoAssertNumQueries
 
 from conftest import TestClock
@@ -21,6 +16,7 @@ from core.actors import Actor
 from core.clock import now
 from core.jobs import drain, runner, sweeper, wake_ups
 from core.models import Job
+from core.tests.brokers import filesystem_broker, woken
 from core.tests.racing import race
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registry_restored", "fresh_process")]
@@ -34,32 +30,9 @@ def handler(registry_restored: None) -> None:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Path]:
-    """The folder of a broker of the test's own, on the real transport."""
-    folder = tmp_path / "broker"
-    options = {
-        "data_folder_in": str(folder / "messages"),
-        "data_folder_out": str(folder / "messages"),
-        "control_folder": str(folder / "control"),
-    }
-    before = current_app.conf.broker_url, current_app.conf.broker_transport_options
-    _point_celery_at("filesystem://localhost", options)
-    yield folder / "messages"
-    _point_celery_at(*before)
-
-
-def _point_celery_at(url: str, options: Mapping[str, object]) -> None:
-    current_app.conf.update(broker_url=url, broker_transport_options=options)
-    # Producers keep their connections; the next one is made from the settings anew.
-    pools.reset()
-    app: Any = current_app  # its pools have no public way to be made anew
-    app._pool = None
-    app.amqp._producer_pool = None
-
-
-def messages(folder: Path) -> list[str]:
-    """The ids of the jobs for which wake-ups lie in the folder."""
-    bodies = (loads(path.read_text()) for path in sorted(folder.glob("*.msg")))
-    return [loads(base64.b64decode(message["body"]))[0][0] for message in bodies]
+    """Where the messages of a broker of the test's own lie."""
+    with filesystem_broker(tmp_path / "broker") as messages:
+        yield messages
 
 
 def ids(*found: Job) -> list[str]:
@@ -109,14 +82,14 @@ class TestWake:
         assert sweeper.wake() == 0
         clock.advance(seconds=31)
         assert sweeper.wake() == 1
-        assert messages(broker) == ids(job)
+        assert woken(broker) == ids(job)
         assert sweeper.wake() == 0
 
     def test_wakes_the_oldest_first(self, broker: Path, clock: TestClock) -> None:
         later, sooner = (jobs.enqueue("core.test", delay=timedelta(minutes=minutes)) for minutes in (2, 1))
         clock.advance(minutes=3)
         sweeper.wake()
-        assert messages(broker) == ids(sooner, later)
+        assert woken(broker) == ids(sooner, later)
 
     def test_wakes_a_job_when_its_time_has_come(self, broker: Path, clock: TestClock) -> None:
         job = jobs.enqueue("core.test", delay=timedelta(hours=1))
@@ -124,7 +97,7 @@ class TestWake:
         assert sweeper.wake() == 0
         clock.advance(minutes=1)
         assert sweeper.wake() == 1
-        assert messages(broker) == ids(job)
+        assert woken(broker) == ids(job)
 
     def test_repeats_itself_the_more_rarely_the_longer_a_job_has_waited(self, broker: Path, clock: TestClock) -> None:
         job = jobs.enqueue("core.test")
@@ -153,7 +126,7 @@ class TestWake:
         assert sweeper.wake() == 0
         _give_back(broker)
         assert sweeper.wake() == 3
-        assert set(messages(broker)) == set(ids(*found))
+        assert set(woken(broker)) == set(ids(*found))
 
 
 def _take_away(broker: Path) -> None:
@@ -171,20 +144,20 @@ def _give_back(broker: Path) -> None:
 class TestEnqueueing:
     @pytest.mark.django_db(transaction=True)
     def test_sends_the_wake_up_after_the_commit(self, broker: Path) -> None:
-        assert messages(broker) == []
+        assert woken(broker) == []
         job = jobs.enqueue("core.test")
-        assert messages(broker) == ids(job)
+        assert woken(broker) == ids(job)
 
     def test_sends_nothing_before_the_commit(self, broker: Path) -> None:
         jobs.enqueue("core.test")
-        assert messages(broker) == []
+        assert woken(broker) == []
 
     @pytest.mark.django_db(transaction=True)
     def test_sends_nothing_for_a_job_that_waits_or_was_found(self, broker: Path) -> None:
         jobs.enqueue("core.test", delay=timedelta(hours=1))
         first = jobs.enqueue("core.test", key="k")
         jobs.enqueue("core.test", key="k")
-        assert messages(broker) == ids(first)
+        assert woken(broker) == ids(first)
 
     @pytest.mark.django_db(transaction=True)
     def test_never_fails_because_the_broker_is_away(self, broker: Path) -> None:
@@ -195,7 +168,7 @@ class TestEnqueueing:
         _give_back(broker)
         Job.objects.update(wake_at=now())
         sweeper.wake()
-        assert messages(broker) == ids(job)
+        assert woken(broker) == ids(job)
 
     @pytest.mark.django_db(transaction=True)
     def test_leaves_a_broker_alone_that_was_away_a_moment_ago(self, broker: Path) -> None:
@@ -203,10 +176,10 @@ class TestEnqueueing:
         jobs.enqueue("core.test")
         _give_back(broker)
         jobs.enqueue("core.test")
-        assert messages(broker) == []
+        assert woken(broker) == []
         wake_ups._silent_until = 0.0
         last = jobs.enqueue("core.test")
-        assert messages(broker) == ids(last)
+        assert woken(broker) == ids(last)
 
 
 class TestPeriods:
@@ -307,7 +280,7 @@ class TestRaces:
     def test_shares_the_wake_ups_between_sweepers(self, broker: Path) -> None:
         Job.objects.bulk_create(Job(name="core.test", max_attempts=1, lease_seconds=1) for _ in range(50))
         assert sum(race(*[sweeper.wake] * 4)) == 50
-        assert sorted(messages(broker)) == sorted(ids(*Job.objects.all()))
+        assert sorted(woken(broker)) == sorted(ids(*Job.objects.all()))
 
 
 def test_the_whole_tick_takes_a_fixed_number_of_statements(

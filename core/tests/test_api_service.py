@@ -1,0 +1,162 @@
+"""The service's own routes: root, health, the OpenAPI document and its page."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+import yaml
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.test import Client
+
+from core import health
+from core.health import Probe
+
+pytestmark = pytest.mark.urls("core.tests.api_routes")
+
+
+class TestRoot:
+    def test_names_the_service_and_links_what_there_is(self) -> None:
+        answer = Client().get("/").json()
+        assert answer["name"] == "Dvorik"
+        for link in ("docs", "schema", "errors"):
+            assert Client().get(answer["links"][link]).status_code == 200
+
+
+class TestHealth:
+    @pytest.mark.django_db(transaction=True)
+    def test_is_well_when_the_database_answers(self) -> None:
+        response = Client().get("/health")
+        assert response.status_code == 200
+        assert response.json() == {"status": "ok", "parts": {"database": "ok"}}
+
+    def test_is_unwell_when_it_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health, "database", Probe(lambda: False))
+        response = Client().get("/health")
+        assert response.status_code == 503
+        assert response["Content-Type"] == "application/problem+json"
+        assert response.json()["code"] == "common.unavailable"
+        assert response.json()["parts"] == {"database": "down"}
+        assert int(response["Retry-After"]) > 0
+
+    def test_gives_up_on_a_hanging_part_and_keeps_one_thread_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.05)
+        released = threading.Event()
+        probe = Probe(lambda: released.wait(timeout=20))
+        before = threading.active_count()
+        assert [probe.answers() for _ in range(5)] == [False] * 5
+        assert threading.active_count() == before + 1
+        released.set()
+        monkeypatch.setattr(health, "DEADLINE_SECONDS", 10)
+        assert probe.answers()
+
+    def test_asks_anew_each_time(self) -> None:
+        answers = iter([True, False, True])
+        probe = Probe(lambda: next(answers))
+        assert [probe.answers() for _ in range(3)] == [True, False, True]
+
+    def test_raises_a_defect_of_the_question_where_it_was_asked(self) -> None:
+        with pytest.raises(ZeroDivisionError):
+            Probe(lambda: bool(1 // 0)).answers()
+
+    @pytest.mark.django_db
+    def test_is_unwell_within_its_deadline_when_the_server_accepts_and_says_nothing(self, settings: Any) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            broken = {**settings.DATABASES["default"], "HOST": "127.0.0.1", "PORT": silent.getsockname()[1]}
+            begun = time.monotonic()
+            assert not Probe(lambda: health.database_answers(broken)).answers()
+            assert time.monotonic() - begun < health.DEADLINE_SECONDS + 1
+
+    @pytest.mark.django_db
+    def test_is_unwell_when_nobody_listens(self, settings: Any) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        broken = {**settings.DATABASES["default"], "HOST": "127.0.0.1", "PORT": port}
+        assert not Probe(lambda: health.database_answers(broken)).answers()
+
+
+class TestDocument:
+    @pytest.fixture
+    def document(self) -> dict[str, Any]:
+        schema: dict[str, Any] = json.loads(Client().get("/api/schema").content)
+        return schema
+
+    def test_is_openapi_3_1_in_json_and_yaml(self, document: dict[str, Any]) -> None:
+        assert document["openapi"].startswith("3.1")
+        accepting = Client(headers={"Accept": "application/vnd.oai.openapi"})
+        for response in (Client().get("/api/schema?format=yaml"), accepting.get("/api/schema")):
+            assert yaml.safe_load(response.content) == document
+
+    def test_holds_every_route(self, document: dict[str, Any]) -> None:
+        assert document["paths"].keys() >= {"/", "/health", "/api/v1/errors", "/t/echo", "/t/fail/{kind}"}
+
+    def test_lists_a_routes_refusals_with_examples(self, document: dict[str, Any]) -> None:
+        responses = document["paths"]["/t/once"]["post"]["responses"]
+        assert responses.keys() == {"201", "400", "401", "403", "406", "409", "411", "413", "415", "422", "429", "503"}
+        conflict = responses["409"]["content"]["application/problem+json"]
+        assert conflict["schema"] == {"$ref": "#/components/schemas/Problem"}
+        assert conflict["examples"].keys() == {"core.job_is_not_dead", "common.idempotency_in_progress"}
+        assert conflict["examples"]["core.job_is_not_dead"]["value"]["title"] == "Only a dead job can be run again."
+
+    def test_asks_for_the_key_where_one_is_needed(self, document: dict[str, Any]) -> None:
+        def headers(path: str) -> list[str]:
+            parameters = document["paths"][path]["post"].get("parameters", [])
+            return [each["name"] for each in parameters if each["in"] == "header"]
+
+        assert headers("/t/once") == ["Idempotency-Key"]
+        assert headers("/t/echo") == []
+        headers_of_answer = document["paths"]["/t/once"]["post"]["responses"]["201"]["headers"]
+        assert headers_of_answer.keys() == {"X-Request-ID", "Idempotency-Replayed"}
+
+    def test_says_that_unknown_fields_are_refused(self, document: dict[str, Any]) -> None:
+        assert document["components"]["schemas"]["EverythingRequest"]["additionalProperties"] is False
+        assert document["components"]["schemas"]["PartRequest"]["additionalProperties"] is False
+
+    def test_shows_money_as_one_thing(self, document: dict[str, Any]) -> None:
+        assert document["components"]["schemas"]["Money"]["properties"].keys() == {"amount", "currency"}
+
+    def test_describes_pages_and_their_parameters(self, document: dict[str, Any]) -> None:
+        listing = document["paths"]["/t/buckets"]["get"]
+        assert [each["name"] for each in listing["parameters"]] == ["cursor", "limit", "scope"]
+        answer = listing["responses"]["200"]["content"]["application/json"]["schema"]
+        assert answer == {"$ref": "#/components/schemas/PageOfBucket"}
+
+    def test_has_examples_of_bodies_and_answers(self, document: dict[str, Any]) -> None:
+        body = document["paths"]["/t/echo"]["post"]["requestBody"]["content"]["application/json"]
+        assert body["examples"]["One"]["value"] == {"number": 1}
+
+    def test_is_the_same_every_time(self) -> None:
+        assert Client().get("/api/schema").content == Client().get("/api/schema").content
+
+
+@pytest.mark.urls("config.urls")
+def test_the_real_document_has_no_warning_and_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("spectacular", "--fail-on-warn", "--validate", "--file", "/dev/null")
+    assert capsys.readouterr().err == ""
+
+
+class TestDocs:
+    def test_load_nothing_from_elsewhere_and_run_nothing_inline(self) -> None:
+        page = Client().get("/api/docs").content.decode()
+        sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert len(sources) >= 4
+        assert all(source.startswith("/") and not source.startswith("//") for source in sources)
+        assert "<style" not in page
+        assert re.findall(r"<script(?![^>]*\bsrc=)", page) == []
+
+    def test_find_their_assets(self) -> None:
+        page = Client().get("/api/docs").content.decode()
+        assets = re.findall(r'"/static/([^"]+)"', page)
+        assert assets
+        assert all(finders.find(asset) for asset in assets)
+
+    def test_have_their_script_beside_the_page(self) -> None:
+        script = Client().get("/api/docs?script=")
+        assert script["Content-Type"].startswith("application/javascript")
+        assert b"SwaggerUIBundle" in script.content
