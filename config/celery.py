@@ -38,6 +38,8 @@ def configuration() -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_timeout": 2,
+        # On files, each worker that is killed would leave a mailbox that fills for ever.
+        "worker_enable_remote_control": not settings.CELERY["broker_url"].startswith("filesystem:"),
         "timezone": "UTC",
         # In memory: what has run is known from the job rows, so beat has nothing to remember.
         "beat_scheduler": "celery.beat:Scheduler",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
-from typing import Final
+from typing import Any, Final
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import Error as DatabaseFailure
@@ -49,12 +49,18 @@ class Probe:
             answer.set_exception(error)
 
 
-def _database_answers() -> bool:
+def database_answers(settings: Mapping[str, Any] | None = None) -> bool:
+    """
+    Whether the database answers on a fresh connection. It may hang: ask :data:`database`.
+
+    :param settings: another server's, as in ``DATABASES``
+    """
     # A connection of its own: those of the requests may all be hanging.
     connection = connections.create_connection(DEFAULT_DB_ALIAS)
+    chosen = {**connection.settings_dict, **(settings or {})}
     connection.settings_dict = {
-        **connection.settings_dict,
-        "OPTIONS": {**connection.settings_dict["OPTIONS"], "connect_timeout": DEADLINE_SECONDS},
+        **chosen,
+        "OPTIONS": {**chosen["OPTIONS"], "connect_timeout": DEADLINE_SECONDS},
     }
     try:
         with connection.cursor() as cursor:
@@ -66,4 +72,4 @@ def _database_answers() -> bool:
     return True
 
 
-database: Final = Probe(_database_answers)
+database: Final = Probe(database_answers)

@@ -78,7 +78,7 @@ def enqueue(
         "args": as_plain_json(args),
         "max_attempts": definition.max_attempts,
         "lease_seconds": definition.lease_seconds,
-        "enqueued_by": as_database_context(None, circumstances()),
+        "enqueued_by": as_database_context(None, circumstances()) or "{}",
         "run_at": run_at,
         "delay": delay.total_seconds(),
         "wake_again": settings.JOBS_WAKE_AGAIN_SECONDS,

@@ -144,6 +144,7 @@ def _done(claimed: Claim) -> Outcome:
     with connection.cursor() as cursor:
         cursor.execute(_DONE, [claimed.job_id, claimed.token])
         if cursor.rowcount == 1:
+            logger.info("Job %s %s is done, attempt %s", claimed.name, claimed.job_id, claimed.attempt)
             return Outcome.DONE
     logger.warning("Job %s %s was finished without its lease", claimed.name, claimed.job_id)
     return Outcome.LEASE_LOST

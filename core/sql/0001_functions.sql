@@ -15,12 +15,12 @@ CREATE FUNCTION core_uuid7() RETURNS uuid
             52, 1), 53, 1), 'hex')::uuid
 $$;
 
--- For append-only tables, on UPDATE and DELETE of a row and on TRUNCATE: refuse, whoever asks.
+-- Refuse, whoever asks. The trigger's name says what is guarded, its WHEN clause says when.
 CREATE FUNCTION core_refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP
+    RAISE EXCEPTION '% on % is refused: %', TG_OP, TG_TABLE_NAME, replace(TG_NAME, '_', ' ')
         USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
 END
 $$;

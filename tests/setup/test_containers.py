@@ -34,7 +34,9 @@ def test_the_compose_file_keeps_to_the_specification(tmp_path: Path) -> None:
 
 
 def test_the_dockerfile_has_no_finding() -> None:
-    found = subprocess.run([str(BIN / "hadolint"), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [str(BIN / "hadolint"), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
+    )
     assert (found.returncode, found.stdout) == (0, "")
 
 

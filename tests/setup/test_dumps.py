@@ -11,7 +11,7 @@ from core.postgres import DumpRefused, EmbeddedServer, ServerError
 
 from .conftest import connect, value
 
-pytestmark = [pytest.mark.setup, pytest.mark.xdist_group("setup")]
+pytestmark = pytest.mark.setup
 
 SCHEMA = """
     CREATE TABLE ledger (id bigserial PRIMARY KEY, tokens bigint NOT NULL, note text);

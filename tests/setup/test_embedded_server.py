@@ -19,7 +19,7 @@ from core.postgres.layout import Layout
 
 from .conftest import connect, value
 
-pytestmark = [pytest.mark.setup, pytest.mark.xdist_group("setup")]
+pytestmark = pytest.mark.setup
 
 
 def running_pid(server: EmbeddedServer) -> int:

@@ -1,0 +1,41 @@
+"""Jobs that fail in every way. ``FAULT_MARKS`` names a folder for what they have done."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+from core import jobs
+from core.actors import Actor
+
+
+def register() -> None:
+    """Register the failing jobs; the tests' process needs their names and promises, too."""
+
+    @jobs.job("fault.record", lease_seconds=2)
+    def record(*, thing: str, by: Actor) -> None:
+        _mark("recorded", thing)
+
+    @jobs.job("fault.hang_once", lease_seconds=2)
+    def hang_once(*, thing: str, by: Actor) -> None:
+        if not list(_marks().glob(f"hanging.{thing}.*")):
+            _mark("hanging", thing, os.getpid())
+            threading.Event().wait()
+        _mark("recorded", thing)
+
+    @jobs.job("fault.always_fail", max_attempts=3, backoff_seconds=0.1)
+    def always_fail(*, by: Actor) -> None:
+        raise RuntimeError("as always")
+
+    @jobs.job("fault.kill_the_worker", max_attempts=2, lease_seconds=1)
+    def kill_the_worker(*, by: Actor) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _marks() -> Path:
+    return Path(os.environ["FAULT_MARKS"])
+
+
+def _mark(*words: object) -> None:
+    (_marks() / ".".join(map(str, [*words, uuid4()]))).touch()

@@ -1,0 +1,84 @@
+"""A real worker with its beat: a process group that a test starts, watches and kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Worker:
+    """
+    :param home: its ``DVORIK_HOME``, with the broker's folder in it
+    """
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.marks = home / "marks"
+        self.log = home / "worker.log"
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self.marks.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def broker(self) -> Path:
+        return self.home / "broker"
+
+    def start(self) -> None:
+        """Start it in a process group of its own, on the test's database, with short waits."""
+        database = connection.settings_dict
+        environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+        environment |= {
+            "ENV": "test",
+            "DVORIK_HOME": str(self.home),
+            "FAULT_MARKS": str(self.marks),
+            "POSTGRES_HOST": str(database["HOST"]),
+            "POSTGRES_PORT": str(database["PORT"] or 5432),
+            "POSTGRES_USER": str(database["USER"]),
+            "POSTGRES_PASSWORD": str(database["PASSWORD"]),
+            "POSTGRES_DB": str(database["NAME"]),
+            "JOBS_TICK_SECONDS": "0.25",
+            "JOBS_WAKE_AGAIN_SECONDS": "1",
+            **self._environment,
+        }
+        command = [sys.executable, "-m", "celery", "--app=tests.fault.worker_app", "worker", "--beat"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--concurrency=2", "--loglevel=INFO"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill_group(self) -> None:
+        """``kill -9`` of the worker, its children and its beat, in the middle of whatever they do."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)
+            self._process = None
+
+    def marked(self, *words: str) -> list[list[str]]:
+        """What jobs have marked that begins with the words, each as its words."""
+        found = sorted(path.name.split(".") for path in self.marks.iterdir())
+        return [name for name in found if name[: len(words)] == list(words)]
+
+    def until(self, happened: Callable[[], bool], *, seconds: float = 30) -> None:
+        """Return once something has happened; fail with the worker's log when it does not, or the worker ends."""
+        deadline = time.monotonic() + seconds
+        while not happened():
+            ended = self._process is not None and self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                log = self.log.read_text("utf-8", errors="replace") if self.log.exists() else ""
+                raise AssertionError(f"{'the worker ended' if ended else 'nothing happened'}; its log:\n{log[-8000:]}")
+            time.sleep(0.02)
