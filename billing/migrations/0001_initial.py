@@ -13,470 +13,1128 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0003_guards'),
+        ("accounts", "0003_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='InvoiceCounter',
+            name="InvoiceCounter",
             fields=[
-                ('year', models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
-                ('last_number', models.PositiveIntegerField(default=0)),
+                ("year", models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
+                ("last_number", models.PositiveIntegerField(default=0)),
             ],
             options={
-                'verbose_name': 'invoice counter',
-                'verbose_name_plural': 'invoice counters',
+                "verbose_name": "invoice counter",
+                "verbose_name_plural": "invoice counters",
             },
         ),
         migrations.CreateModel(
-            name='PromoCode',
+            name="PromoCode",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('^[\\w-]+\\Z', 'Letters, digits, - and _ only.')], verbose_name='code')),
-                ('discount_type', models.CharField(choices=[('percent', 'percent off'), ('fixed', 'amount off'), ('bonus_tokens', 'bonus tokens')], max_length=16, verbose_name='kind')),
-                ('discount_value', models.BigIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000000)], verbose_name='value')),
-                ('currency', models.CharField(blank=True, choices=[('RUB', 'RUB'), ('USD', 'USD'), ('EUR', 'EUR'), ('KZT', 'KZT'), ('BYN', 'BYN'), ('UAH', 'UAH'), ('JPY', 'JPY'), ('KWD', 'KWD'), ('XTR', 'XTR')], default='', max_length=3, verbose_name='currency')),
-                ('max_uses', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='uses at most')),
-                ('max_uses_per_wallet', models.PositiveIntegerField(default=1, verbose_name='uses at most per customer')),
-                ('uses_count', models.PositiveIntegerField(default=0, editable=False, verbose_name='used')),
-                ('valid_from', models.DateTimeField(blank=True, null=True, verbose_name='valid from')),
-                ('valid_until', models.DateTimeField(blank=True, null=True, verbose_name='valid until')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator("^[\\w-]+\\Z", "Letters, digits, - and _ only.")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                (
+                    "discount_type",
+                    models.CharField(
+                        choices=[("percent", "percent off"), ("fixed", "amount off"), ("bonus_tokens", "bonus tokens")],
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "discount_value",
+                    models.BigIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000000000),
+                        ],
+                        verbose_name="value",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("RUB", "RUB"),
+                            ("USD", "USD"),
+                            ("EUR", "EUR"),
+                            ("KZT", "KZT"),
+                            ("BYN", "BYN"),
+                            ("UAH", "UAH"),
+                            ("JPY", "JPY"),
+                            ("KWD", "KWD"),
+                            ("XTR", "XTR"),
+                        ],
+                        default="",
+                        max_length=3,
+                        verbose_name="currency",
+                    ),
+                ),
+                (
+                    "max_uses",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="uses at most",
+                    ),
+                ),
+                (
+                    "max_uses_per_wallet",
+                    models.PositiveIntegerField(default=1, verbose_name="uses at most per customer"),
+                ),
+                ("uses_count", models.PositiveIntegerField(default=0, editable=False, verbose_name="used")),
+                ("valid_from", models.DateTimeField(blank=True, null=True, verbose_name="valid from")),
+                ("valid_until", models.DateTimeField(blank=True, null=True, verbose_name="valid until")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name="created"),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="updated")),
             ],
             options={
-                'verbose_name': 'promo code',
-                'verbose_name_plural': 'promo codes',
-                'ordering': ['-id'],
+                "verbose_name": "promo code",
+                "verbose_name_plural": "promo codes",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Wallet',
+            name="Wallet",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('token_balance', models.BigIntegerField(default=0, editable=False, verbose_name='balance')),
-                ('held_tokens', models.BigIntegerField(default=0, editable=False, verbose_name='held')),
-                ('balance_version', models.BigIntegerField(default=0, editable=False, verbose_name='version')),
-                ('debt_tokens', models.BigIntegerField(default=0, editable=False, verbose_name='debt')),
-                ('next_expiry_at', models.DateTimeField(editable=False, null=True, verbose_name='next expiry')),
-                ('protected_tokens', models.BigIntegerField(default=0, editable=False, verbose_name='protected by holds')),
-                ('subscription_end', models.DateTimeField(editable=False, null=True, verbose_name='subscription until')),
-                ('frozen_at', models.DateTimeField(editable=False, null=True, verbose_name='frozen')),
-                ('frozen_reason', models.TextField(blank=True, default='', editable=False, verbose_name='reason of freezing')),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name='created')),
-                ('company', models.OneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='wallet', to='accounts.company', verbose_name='company')),
-                ('user', models.OneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='wallet', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("token_balance", models.BigIntegerField(default=0, editable=False, verbose_name="balance")),
+                ("held_tokens", models.BigIntegerField(default=0, editable=False, verbose_name="held")),
+                ("balance_version", models.BigIntegerField(default=0, editable=False, verbose_name="version")),
+                ("debt_tokens", models.BigIntegerField(default=0, editable=False, verbose_name="debt")),
+                ("next_expiry_at", models.DateTimeField(editable=False, null=True, verbose_name="next expiry")),
+                (
+                    "protected_tokens",
+                    models.BigIntegerField(default=0, editable=False, verbose_name="protected by holds"),
+                ),
+                (
+                    "subscription_end",
+                    models.DateTimeField(editable=False, null=True, verbose_name="subscription until"),
+                ),
+                ("frozen_at", models.DateTimeField(editable=False, null=True, verbose_name="frozen")),
+                (
+                    "frozen_reason",
+                    models.TextField(blank=True, default="", editable=False, verbose_name="reason of freezing"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name="created"),
+                ),
+                (
+                    "company",
+                    models.OneToOneField(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="wallet",
+                        to="accounts.company",
+                        verbose_name="company",
+                    ),
+                ),
+                (
+                    "user",
+                    models.OneToOneField(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="wallet",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'wallet',
-                'verbose_name_plural': 'wallets',
-                'ordering': ['-id'],
+                "verbose_name": "wallet",
+                "verbose_name_plural": "wallets",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number_year', models.PositiveSmallIntegerField(editable=False, null=True, verbose_name='year')),
-                ('number_in_year', models.PositiveIntegerField(editable=False, null=True, verbose_name='number in the year')),
-                ('tariff_version', models.PositiveIntegerField(verbose_name="tariff's version")),
-                ('list_price', models.BigIntegerField(verbose_name='list price')),
-                ('discount_amount', models.BigIntegerField(default=0, verbose_name='discount')),
-                ('amount', models.BigIntegerField(verbose_name='to pay')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('amount_stars', models.BigIntegerField(null=True, verbose_name='to pay in Stars')),
-                ('tokens', models.BigIntegerField(default=0, verbose_name='tokens')),
-                ('bonus_tokens', models.BigIntegerField(default=0, verbose_name='bonus tokens')),
-                ('token_validity_days', models.PositiveIntegerField(null=True, verbose_name='tokens live, days')),
-                ('subscription_days', models.PositiveIntegerField(default=0, verbose_name='subscription, days')),
-                ('status', models.CharField(choices=[('pending', 'to be paid'), ('paid', 'paid'), ('expired', 'expired'), ('cancelled', 'cancelled'), ('partially_refunded', 'refunded in part'), ('refunded', 'refunded')], default='pending', max_length=20, verbose_name='status')),
-                ('idempotency_key', models.CharField(max_length=255, verbose_name='idempotency key')),
-                ('request_hash', models.BinaryField(max_length=32)),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name='created')),
-                ('expires_at', models.DateTimeField(verbose_name='expires')),
-                ('paid_at', models.DateTimeField(null=True, verbose_name='paid')),
-                ('promo_code', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='billing.promocode', verbose_name='promo code')),
-                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='billing.wallet', verbose_name='wallet')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("number_year", models.PositiveSmallIntegerField(editable=False, null=True, verbose_name="year")),
+                (
+                    "number_in_year",
+                    models.PositiveIntegerField(editable=False, null=True, verbose_name="number in the year"),
+                ),
+                ("tariff_version", models.PositiveIntegerField(verbose_name="tariff's version")),
+                ("list_price", models.BigIntegerField(verbose_name="list price")),
+                ("discount_amount", models.BigIntegerField(default=0, verbose_name="discount")),
+                ("amount", models.BigIntegerField(verbose_name="to pay")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("amount_stars", models.BigIntegerField(null=True, verbose_name="to pay in Stars")),
+                ("tokens", models.BigIntegerField(default=0, verbose_name="tokens")),
+                ("bonus_tokens", models.BigIntegerField(default=0, verbose_name="bonus tokens")),
+                ("token_validity_days", models.PositiveIntegerField(null=True, verbose_name="tokens live, days")),
+                ("subscription_days", models.PositiveIntegerField(default=0, verbose_name="subscription, days")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "to be paid"),
+                            ("paid", "paid"),
+                            ("expired", "expired"),
+                            ("cancelled", "cancelled"),
+                            ("partially_refunded", "refunded in part"),
+                            ("refunded", "refunded"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                ("idempotency_key", models.CharField(max_length=255, verbose_name="idempotency key")),
+                ("request_hash", models.BinaryField(max_length=32)),
+                ("created_at", models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name="created")),
+                ("expires_at", models.DateTimeField(verbose_name="expires")),
+                ("paid_at", models.DateTimeField(null=True, verbose_name="paid")),
+                (
+                    "promo_code",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="billing.promocode",
+                        verbose_name="promo code",
+                    ),
+                ),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="billing.wallet",
+                        verbose_name="wallet",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'invoice',
-                'verbose_name_plural': 'invoices',
-                'ordering': ['-id'],
+                "verbose_name": "invoice",
+                "verbose_name_plural": "invoices",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='PromoRedemption',
+            name="PromoRedemption",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('reserved', 'reserved'), ('applied', 'applied'), ('released', 'released')], default='reserved', max_length=16, verbose_name='state')),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name='created')),
-                ('closed_at', models.DateTimeField(null=True, verbose_name='closed')),
-                ('invoice', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='redemption', to='billing.invoice', verbose_name='invoice')),
-                ('promo_code', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='billing.promocode', verbose_name='promo code')),
-                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='billing.wallet', verbose_name='wallet')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("reserved", "reserved"), ("applied", "applied"), ("released", "released")],
+                        default="reserved",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name="created")),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="closed")),
+                (
+                    "invoice",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemption",
+                        to="billing.invoice",
+                        verbose_name="invoice",
+                    ),
+                ),
+                (
+                    "promo_code",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="billing.promocode",
+                        verbose_name="promo code",
+                    ),
+                ),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="billing.wallet",
+                        verbose_name="wallet",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'use of a promo code',
-                'verbose_name_plural': 'uses of promo codes',
-                'ordering': ['-id'],
+                "verbose_name": "use of a promo code",
+                "verbose_name_plural": "uses of promo codes",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='LotCheckpoint',
+            name="LotCheckpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sequence', models.BigIntegerField()),
-                ('lots', models.JSONField()),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow())),
-                ('wallet', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lot_checkpoints', to='billing.wallet')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sequence", models.BigIntegerField()),
+                ("lots", models.JSONField()),
+                ("created_at", models.DateTimeField(db_default=core.clock.CoreNow())),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lot_checkpoints",
+                        to="billing.wallet",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lot checkpoint',
-                'verbose_name_plural': 'lot checkpoints',
+                "verbose_name": "lot checkpoint",
+                "verbose_name_plural": "lot checkpoints",
             },
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('tokens', models.BigIntegerField(verbose_name='tokens')),
-                ('captured_tokens', models.BigIntegerField(default=0, verbose_name='captured')),
-                ('state', models.CharField(choices=[('open', 'open'), ('captured', 'captured'), ('released', 'released'), ('expired', 'expired')], default='open', max_length=16, verbose_name='state')),
-                ('description', models.CharField(blank=True, default='', max_length=255, verbose_name='description')),
-                ('metadata', models.JSONField(default=dict, verbose_name='metadata')),
-                ('idempotency_key', models.CharField(max_length=255, verbose_name='idempotency key')),
-                ('request_hash', models.BinaryField(max_length=32)),
-                ('actor', models.JSONField(default=dict, verbose_name='actor')),
-                ('expires_at', models.DateTimeField(verbose_name='expires')),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name='created')),
-                ('closed_at', models.DateTimeField(null=True, verbose_name='closed')),
-                ('wallet', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='billing.wallet', verbose_name='wallet')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("tokens", models.BigIntegerField(verbose_name="tokens")),
+                ("captured_tokens", models.BigIntegerField(default=0, verbose_name="captured")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("captured", "captured"),
+                            ("released", "released"),
+                            ("expired", "expired"),
+                        ],
+                        default="open",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("description", models.CharField(blank=True, default="", max_length=255, verbose_name="description")),
+                ("metadata", models.JSONField(default=dict, verbose_name="metadata")),
+                ("idempotency_key", models.CharField(max_length=255, verbose_name="idempotency key")),
+                ("request_hash", models.BinaryField(max_length=32)),
+                ("actor", models.JSONField(default=dict, verbose_name="actor")),
+                ("expires_at", models.DateTimeField(verbose_name="expires")),
+                ("created_at", models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name="created")),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="closed")),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="holds",
+                        to="billing.wallet",
+                        verbose_name="wallet",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'hold',
-                'verbose_name_plural': 'holds',
-                'ordering': ['-id'],
+                "verbose_name": "hold",
+                "verbose_name_plural": "holds",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Tariff',
+            name="Tariff",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.SlugField(max_length=64, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('description', models.TextField(blank=True, default='', verbose_name='description')),
-                ('audience', models.CharField(choices=[('user', 'people'), ('company', 'companies')], default='user', max_length=16, verbose_name='for whom')),
-                ('price', models.BigIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='price')),
-                ('currency', models.CharField(choices=[('RUB', 'RUB'), ('USD', 'USD'), ('EUR', 'EUR'), ('KZT', 'KZT'), ('BYN', 'BYN'), ('UAH', 'UAH'), ('JPY', 'JPY'), ('KWD', 'KWD')], default='RUB', max_length=3, verbose_name='currency')),
-                ('price_stars', models.BigIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='price in Stars')),
-                ('tokens', models.BigIntegerField(default=0, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000000000000)], verbose_name='tokens')),
-                ('token_validity_days', models.PositiveIntegerField(blank=True, null=True, verbose_name='tokens live, days')),
-                ('subscription_days', models.PositiveIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(36525)], verbose_name='subscription, days')),
-                ('trial_days', models.PositiveIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(36525)], verbose_name='trial, days')),
-                ('family', models.CharField(blank=True, default='', max_length=64, validators=[django.core.validators.RegexValidator('^[a-z0-9_-]*$', 'Lower-case letters, digits, - and _ only.')], verbose_name='family')),
-                ('limits', models.JSONField(blank=True, default=dict, verbose_name='limits')),
-                ('sort_order', models.IntegerField(default=0, verbose_name='order')),
-                ('is_active', models.BooleanField(default=True, verbose_name='on sale')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='version')),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("slug", models.SlugField(max_length=64, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("description", models.TextField(blank=True, default="", verbose_name="description")),
+                (
+                    "audience",
+                    models.CharField(
+                        choices=[("user", "people"), ("company", "companies")],
+                        default="user",
+                        max_length=16,
+                        verbose_name="for whom",
+                    ),
+                ),
+                (
+                    "price",
+                    models.BigIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000000000000),
+                        ],
+                        verbose_name="price",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        choices=[
+                            ("RUB", "RUB"),
+                            ("USD", "USD"),
+                            ("EUR", "EUR"),
+                            ("KZT", "KZT"),
+                            ("BYN", "BYN"),
+                            ("UAH", "UAH"),
+                            ("JPY", "JPY"),
+                            ("KWD", "KWD"),
+                        ],
+                        default="RUB",
+                        max_length=3,
+                        verbose_name="currency",
+                    ),
+                ),
+                (
+                    "price_stars",
+                    models.BigIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000000000000),
+                        ],
+                        verbose_name="price in Stars",
+                    ),
+                ),
+                (
+                    "tokens",
+                    models.BigIntegerField(
+                        default=0,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1000000000000),
+                        ],
+                        verbose_name="tokens",
+                    ),
+                ),
+                (
+                    "token_validity_days",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="tokens live, days"),
+                ),
+                (
+                    "subscription_days",
+                    models.PositiveIntegerField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(36525)],
+                        verbose_name="subscription, days",
+                    ),
+                ),
+                (
+                    "trial_days",
+                    models.PositiveIntegerField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(36525)],
+                        verbose_name="trial, days",
+                    ),
+                ),
+                (
+                    "family",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9_-]*$", "Lower-case letters, digits, - and _ only."
+                            )
+                        ],
+                        verbose_name="family",
+                    ),
+                ),
+                ("limits", models.JSONField(blank=True, default=dict, verbose_name="limits")),
+                ("sort_order", models.IntegerField(default=0, verbose_name="order")),
+                ("is_active", models.BooleanField(default=True, verbose_name="on sale")),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="version")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=core.clock.CoreNow(), editable=False, verbose_name="created"),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="updated")),
             ],
             options={
-                'verbose_name': 'tariff',
-                'verbose_name_plural': 'tariffs',
-                'ordering': ['sort_order', 'slug'],
-                'indexes': [models.Index(fields=['sort_order', 'slug'], name='billing_tariff_in_order')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('price__gt', 0)), name='billing_tariff_price_is_positive'), models.CheckConstraint(condition=models.Q(('price_stars__isnull', True), ('price_stars__gt', 0), _connector='OR'), name='billing_tariff_price_in_stars_is_positive'), models.CheckConstraint(condition=models.Q(('currency__in', ('RUB', 'USD', 'EUR', 'KZT', 'BYN', 'UAH', 'JPY', 'KWD'))), name='billing_tariff_currency_is_known'), models.CheckConstraint(condition=models.Q(('tokens__gte', 0)), name='billing_tariff_tokens_are_not_negative'), models.CheckConstraint(condition=models.Q(('tokens__gt', 0), ('subscription_days__gt', 0), _connector='OR'), name='billing_tariff_sells_something', violation_error_message='A tariff sells tokens, subscription days, or both.'), models.CheckConstraint(condition=models.Q(('token_validity_days__isnull', True), ('token_validity_days__gt', 0), _connector='OR'), name='billing_tariff_tokens_live_at_least_a_day'), models.CheckConstraint(condition=models.Q(('audience__in', ['user', 'company'])), name='billing_tariff_audience_is_known')],
+                "verbose_name": "tariff",
+                "verbose_name_plural": "tariffs",
+                "ordering": ["sort_order", "slug"],
+                "indexes": [models.Index(fields=["sort_order", "slug"], name="billing_tariff_in_order")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("price__gt", 0)), name="billing_tariff_price_is_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("price_stars__isnull", True), ("price_stars__gt", 0), _connector="OR"),
+                        name="billing_tariff_price_in_stars_is_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__in", ("RUB", "USD", "EUR", "KZT", "BYN", "UAH", "JPY", "KWD"))),
+                        name="billing_tariff_currency_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("tokens__gte", 0)), name="billing_tariff_tokens_are_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("tokens__gt", 0), ("subscription_days__gt", 0), _connector="OR"),
+                        name="billing_tariff_sells_something",
+                        violation_error_message="A tariff sells tokens, subscription days, or both.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("token_validity_days__isnull", True), ("token_validity_days__gt", 0), _connector="OR"
+                        ),
+                        name="billing_tariff_tokens_live_at_least_a_day",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("audience__in", ["user", "company"])),
+                        name="billing_tariff_audience_is_known",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='promocode',
-            name='tariff',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='promo_codes', to='billing.tariff', verbose_name='only for tariff'),
+            model_name="promocode",
+            name="tariff",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="promo_codes",
+                to="billing.tariff",
+                verbose_name="only for tariff",
+            ),
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='tariff',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='billing.tariff', verbose_name='tariff'),
+            model_name="invoice",
+            name="tariff",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="invoices",
+                to="billing.tariff",
+                verbose_name="tariff",
+            ),
         ),
         migrations.CreateModel(
-            name='Transaction',
+            name="Transaction",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('sequence', models.BigIntegerField(verbose_name='number')),
-                ('type', models.CharField(choices=[('purchase', 'purchase'), ('bonus', 'bonus'), ('trial', 'trial'), ('referral', 'referral reward'), ('grant', 'manual credit'), ('opening', 'opening balance'), ('charge', 'charge'), ('capture', 'captured hold'), ('expiration', 'expiration'), ('refund', 'refund'), ('chargeback', 'chargeback'), ('adjustment', 'adjustment')], max_length=16, verbose_name='type')),
-                ('tokens_delta', models.BigIntegerField(verbose_name='tokens')),
-                ('balance_after', models.BigIntegerField(verbose_name='balance after')),
-                ('description', models.CharField(blank=True, default='', max_length=255, verbose_name='description')),
-                ('expires_at', models.DateTimeField(null=True, verbose_name='expires')),
-                ('metadata', models.JSONField(default=dict, verbose_name='metadata')),
-                ('idempotency_key', models.CharField(max_length=255, verbose_name='idempotency key')),
-                ('request_hash', models.BinaryField(max_length=32)),
-                ('actor', models.JSONField(default=dict, verbose_name='actor')),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name='when')),
-                ('hold', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transactions', to='billing.hold', verbose_name='hold')),
-                ('invoice', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transactions', to='billing.invoice', verbose_name='invoice')),
-                ('reverses', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='billing.transaction', verbose_name='takes from')),
-                ('wallet', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='transactions', to='billing.wallet', verbose_name='wallet')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("sequence", models.BigIntegerField(verbose_name="number")),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("purchase", "purchase"),
+                            ("bonus", "bonus"),
+                            ("trial", "trial"),
+                            ("referral", "referral reward"),
+                            ("grant", "manual credit"),
+                            ("opening", "opening balance"),
+                            ("charge", "charge"),
+                            ("capture", "captured hold"),
+                            ("expiration", "expiration"),
+                            ("refund", "refund"),
+                            ("chargeback", "chargeback"),
+                            ("adjustment", "adjustment"),
+                        ],
+                        max_length=16,
+                        verbose_name="type",
+                    ),
+                ),
+                ("tokens_delta", models.BigIntegerField(verbose_name="tokens")),
+                ("balance_after", models.BigIntegerField(verbose_name="balance after")),
+                ("description", models.CharField(blank=True, default="", max_length=255, verbose_name="description")),
+                ("expires_at", models.DateTimeField(null=True, verbose_name="expires")),
+                ("metadata", models.JSONField(default=dict, verbose_name="metadata")),
+                ("idempotency_key", models.CharField(max_length=255, verbose_name="idempotency key")),
+                ("request_hash", models.BinaryField(max_length=32)),
+                ("actor", models.JSONField(default=dict, verbose_name="actor")),
+                ("created_at", models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name="when")),
+                (
+                    "hold",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transactions",
+                        to="billing.hold",
+                        verbose_name="hold",
+                    ),
+                ),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transactions",
+                        to="billing.invoice",
+                        verbose_name="invoice",
+                    ),
+                ),
+                (
+                    "reverses",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversals",
+                        to="billing.transaction",
+                        verbose_name="takes from",
+                    ),
+                ),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transactions",
+                        to="billing.wallet",
+                        verbose_name="wallet",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'transaction',
-                'verbose_name_plural': 'ledger',
-                'ordering': ['-id'],
+                "verbose_name": "transaction",
+                "verbose_name_plural": "ledger",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('provider', models.CharField(choices=[('manual', 'by hand'), ('promo', 'promo code')], max_length=32, verbose_name='provider')),
-                ('provider_payment_id', models.CharField(max_length=255, verbose_name="provider's id")),
-                ('amount', models.BigIntegerField(verbose_name='amount')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('status', models.CharField(choices=[('pending', 'pending'), ('succeeded', 'succeeded'), ('cancelled', 'cancelled'), ('refunded', 'refunded'), ('partially_refunded', 'refunded in part'), ('disputed', 'disputed'), ('charged_back', 'charged back')], max_length=20, verbose_name='status')),
-                ('outcome', models.CharField(choices=[('credited', 'credited'), ('surplus', 'surplus: the invoice needed no payment'), ('mismatch', 'mismatch: another amount or currency')], max_length=16, verbose_name='outcome')),
-                ('idempotency_key', models.CharField(max_length=255, verbose_name='idempotency key')),
-                ('created_at', models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name='created')),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='billing.invoice', verbose_name='invoice')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "provider",
+                    models.CharField(
+                        choices=[("manual", "by hand"), ("promo", "promo code")], max_length=32, verbose_name="provider"
+                    ),
+                ),
+                ("provider_payment_id", models.CharField(max_length=255, verbose_name="provider's id")),
+                ("amount", models.BigIntegerField(verbose_name="amount")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("succeeded", "succeeded"),
+                            ("cancelled", "cancelled"),
+                            ("refunded", "refunded"),
+                            ("partially_refunded", "refunded in part"),
+                            ("disputed", "disputed"),
+                            ("charged_back", "charged back"),
+                        ],
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("credited", "credited"),
+                            ("surplus", "surplus: the invoice needed no payment"),
+                            ("mismatch", "mismatch: another amount or currency"),
+                        ],
+                        max_length=16,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("idempotency_key", models.CharField(max_length=255, verbose_name="idempotency key")),
+                ("created_at", models.DateTimeField(db_default=core.clock.CoreNow(), verbose_name="created")),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="billing.invoice",
+                        verbose_name="invoice",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'payment',
-                'verbose_name_plural': 'payments',
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['idempotency_key'], name='billing_payment_by_key'), models.Index(fields=['created_at'], name='billing_payment_by_moment'), models.Index(fields=['provider_payment_id'], name='billing_payment_by_provider_id')],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'provider_payment_id'), name='billing_payment_is_one_per_provider_id'), models.UniqueConstraint(condition=models.Q(('outcome', 'credited')), fields=('invoice',), name='billing_payment_credits_an_invoice_once'), models.UniqueConstraint(fields=('invoice', 'idempotency_key'), name='billing_payment_key_is_unique_per_invoice'), models.CheckConstraint(condition=models.Q(('amount__gt', 0), models.Q(('amount', 0), ('provider', 'promo')), _connector='OR'), name='billing_payment_amount_is_positive')],
+                "verbose_name": "payment",
+                "verbose_name_plural": "payments",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["idempotency_key"], name="billing_payment_by_key"),
+                    models.Index(fields=["created_at"], name="billing_payment_by_moment"),
+                    models.Index(fields=["provider_payment_id"], name="billing_payment_by_provider_id"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("provider", "provider_payment_id"), name="billing_payment_is_one_per_provider_id"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("outcome", "credited")),
+                        fields=("invoice",),
+                        name="billing_payment_credits_an_invoice_once",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("invoice", "idempotency_key"), name="billing_payment_key_is_unique_per_invoice"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount__gt", 0), models.Q(("amount", 0), ("provider", "promo")), _connector="OR"
+                        ),
+                        name="billing_payment_amount_is_positive",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ReconciliationCheckpoint',
+            name="ReconciliationCheckpoint",
             fields=[
-                ('wallet', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='reconciliation_checkpoint', serialize=False, to='billing.wallet')),
-                ('sequence', models.BigIntegerField()),
-                ('balance', models.BigIntegerField()),
-                ('verified_at', models.DateTimeField(db_default=core.clock.CoreNow())),
+                (
+                    "wallet",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="reconciliation_checkpoint",
+                        serialize=False,
+                        to="billing.wallet",
+                    ),
+                ),
+                ("sequence", models.BigIntegerField()),
+                ("balance", models.BigIntegerField()),
+                ("verified_at", models.DateTimeField(db_default=core.clock.CoreNow())),
             ],
             options={
-                'verbose_name': 'reconciliation checkpoint',
-                'verbose_name_plural': 'reconciliation checkpoints',
-                'constraints': [models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='billing_reconciliationcheckpoint_balance_is_not_negative')],
+                "verbose_name": "reconciliation checkpoint",
+                "verbose_name_plural": "reconciliation checkpoints",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("balance__gte", 0)),
+                        name="billing_reconciliationcheckpoint_balance_is_not_negative",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='wallet',
-            index=models.Index(condition=models.Q(('next_expiry_at__isnull', False)), fields=['next_expiry_at'], name='billing_wallet_due_to_expire'),
+            model_name="wallet",
+            index=models.Index(
+                condition=models.Q(("next_expiry_at__isnull", False)),
+                fields=["next_expiry_at"],
+                name="billing_wallet_due_to_expire",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('company__isnull', True), ('user__isnull', False)), models.Q(('company__isnull', False), ('user__isnull', True)), _connector='OR'), name='billing_wallet_has_exactly_one_owner'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("company__isnull", True), ("user__isnull", False)),
+                    models.Q(("company__isnull", False), ("user__isnull", True)),
+                    _connector="OR",
+                ),
+                name="billing_wallet_has_exactly_one_owner",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('token_balance__gte', 0)), name='billing_wallet_balance_is_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("token_balance__gte", 0)), name="billing_wallet_balance_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('held_tokens__gte', 0)), name='billing_wallet_held_tokens_are_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("held_tokens__gte", 0)), name="billing_wallet_held_tokens_are_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('held_tokens__lte', models.F('token_balance'))), name='billing_wallet_held_tokens_are_covered'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("held_tokens__lte", models.F("token_balance"))),
+                name="billing_wallet_held_tokens_are_covered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('debt_tokens__gte', 0)), name='billing_wallet_debt_is_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("debt_tokens__gte", 0)), name="billing_wallet_debt_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('protected_tokens__gte', 0), ('protected_tokens__lte', models.F('held_tokens'))), name='billing_wallet_protected_tokens_are_held'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("protected_tokens__gte", 0), ("protected_tokens__lte", models.F("held_tokens"))),
+                name="billing_wallet_protected_tokens_are_held",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_version__gte', 0)), name='billing_wallet_version_is_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance_version__gte", 0)), name="billing_wallet_version_is_not_negative"
+            ),
         ),
         migrations.AddIndex(
-            model_name='promoredemption',
-            index=models.Index(fields=['promo_code', 'wallet'], name='billing_redemption_by_wallet'),
+            model_name="promoredemption",
+            index=models.Index(fields=["promo_code", "wallet"], name="billing_redemption_by_wallet"),
         ),
         migrations.AddConstraint(
-            model_name='promoredemption',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'reserved')), models.Q(('closed_at__isnull', False), ('state__in', ['applied', 'released'])), _connector='OR'), name='billing_promoredemption_closed_has_a_moment'),
+            model_name="promoredemption",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", True), ("state", "reserved")),
+                    models.Q(("closed_at__isnull", False), ("state__in", ["applied", "released"])),
+                    _connector="OR",
+                ),
+                name="billing_promoredemption_closed_has_a_moment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lotcheckpoint',
-            constraint=models.UniqueConstraint(fields=('wallet', 'sequence'), name='billing_lotcheckpoint_is_one_per_wallet_and_sequence'),
+            model_name="lotcheckpoint",
+            constraint=models.UniqueConstraint(
+                fields=("wallet", "sequence"), name="billing_lotcheckpoint_is_one_per_wallet_and_sequence"
+            ),
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['expires_at'], name='billing_hold_due'),
+            model_name="hold",
+            index=models.Index(condition=models.Q(("state", "open")), fields=["expires_at"], name="billing_hold_due"),
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(fields=['wallet', '-id'], name='billing_hold_by_wallet'),
+            model_name="hold",
+            index=models.Index(fields=["wallet", "-id"], name="billing_hold_by_wallet"),
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['wallet'], name='billing_hold_open_by_wallet'),
+            model_name="hold",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["wallet"], name="billing_hold_open_by_wallet"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(fields=('wallet', 'idempotency_key'), name='billing_hold_key_is_unique_per_wallet'),
+            model_name="hold",
+            constraint=models.UniqueConstraint(
+                fields=("wallet", "idempotency_key"), name="billing_hold_key_is_unique_per_wallet"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('tokens__gt', 0)), name='billing_hold_tokens_are_positive'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tokens__gt", 0)), name="billing_hold_tokens_are_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('captured_tokens__gte', 0), ('captured_tokens__lte', models.F('tokens'))), name='billing_hold_captures_at_most_what_it_holds'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("captured_tokens__gte", 0), ("captured_tokens__lte", models.F("tokens"))),
+                name="billing_hold_captures_at_most_what_it_holds",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('captured_tokens__gt', 0), ('state', 'captured')), models.Q(('captured_tokens', 0), ('state__in', ['open', 'released', 'expired'])), _connector='OR'), name='billing_hold_state_fits_what_was_captured'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("captured_tokens__gt", 0), ("state", "captured")),
+                    models.Q(("captured_tokens", 0), ("state__in", ["open", "released", "expired"])),
+                    _connector="OR",
+                ),
+                name="billing_hold_state_fits_what_was_captured",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='billing_hold_closed_has_a_moment'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", True), ("state", "open")),
+                    models.Q(models.Q(("state", "open"), _negated=True), ("closed_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="billing_hold_closed_has_a_moment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promocode',
-            constraint=models.CheckConstraint(condition=models.Q(('code', django.db.models.functions.text.Upper(django.db.models.functions.text.Trim(billing.models.promo_code.Nfkc(models.F('code'))))), models.Q(('code', models.Value('')), _negated=True)), name='billing_promocode_code_is_normalised'),
+            model_name="promocode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "code",
+                        django.db.models.functions.text.Upper(
+                            django.db.models.functions.text.Trim(billing.models.promo_code.Nfkc(models.F("code")))
+                        ),
+                    ),
+                    models.Q(("code", models.Value("")), _negated=True),
+                ),
+                name="billing_promocode_code_is_normalised",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promocode',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), ('discount_type', 'percent'), ('discount_value__gte', 1), ('discount_value__lte', 100)), models.Q(('currency__in', ('RUB', 'USD', 'EUR', 'KZT', 'BYN', 'UAH', 'JPY', 'KWD', 'XTR')), ('discount_type', 'fixed'), ('discount_value__gt', 0)), models.Q(('currency', ''), ('discount_type', 'bonus_tokens'), ('discount_value__gt', 0)), _connector='OR'), name='billing_promocode_value_fits_its_kind', violation_error_message='Percents go from 1 to 100 without a currency, an amount needs its currency, tokens have none.'),
+            model_name="promocode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("currency", ""),
+                        ("discount_type", "percent"),
+                        ("discount_value__gte", 1),
+                        ("discount_value__lte", 100),
+                    ),
+                    models.Q(
+                        ("currency__in", ("RUB", "USD", "EUR", "KZT", "BYN", "UAH", "JPY", "KWD", "XTR")),
+                        ("discount_type", "fixed"),
+                        ("discount_value__gt", 0),
+                    ),
+                    models.Q(("currency", ""), ("discount_type", "bonus_tokens"), ("discount_value__gt", 0)),
+                    _connector="OR",
+                ),
+                name="billing_promocode_value_fits_its_kind",
+                violation_error_message="Percents go from 1 to 100 without a currency, an amount needs its currency, tokens have none.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promocode',
-            constraint=models.CheckConstraint(condition=models.Q(('max_uses__isnull', True), ('uses_count__lte', models.F('max_uses')), _connector='OR'), name='billing_promocode_is_not_overused', violation_error_message='More uses than that are taken already.'),
+            model_name="promocode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("max_uses__isnull", True), ("uses_count__lte", models.F("max_uses")), _connector="OR"
+                ),
+                name="billing_promocode_is_not_overused",
+                violation_error_message="More uses than that are taken already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promocode',
-            constraint=models.CheckConstraint(condition=models.Q(('uses_count__gte', 0)), name='billing_promocode_uses_are_not_negative'),
+            model_name="promocode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("uses_count__gte", 0)), name="billing_promocode_uses_are_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promocode',
-            constraint=models.CheckConstraint(condition=models.Q(('max_uses_per_wallet__gte', 1)), name='billing_promocode_is_usable_at_least_once'),
+            model_name="promocode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("max_uses_per_wallet__gte", 1)), name="billing_promocode_is_usable_at_least_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promocode',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_from__isnull', True), ('valid_until__isnull', True), ('valid_from__lt', models.F('valid_until')), _connector='OR'), name='billing_promocode_ends_after_it_begins', violation_error_message='The end must lie after the beginning.'),
+            model_name="promocode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_from__isnull", True),
+                    ("valid_until__isnull", True),
+                    ("valid_from__lt", models.F("valid_until")),
+                    _connector="OR",
+                ),
+                name="billing_promocode_ends_after_it_begins",
+                violation_error_message="The end must lie after the beginning.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['wallet', '-id'], name='billing_invoice_by_wallet'),
+            model_name="invoice",
+            index=models.Index(fields=["wallet", "-id"], name="billing_invoice_by_wallet"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['status', '-id'], name='billing_invoice_by_status'),
+            model_name="invoice",
+            index=models.Index(fields=["status", "-id"], name="billing_invoice_by_status"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['expires_at'], name='billing_invoice_due'),
+            model_name="invoice",
+            index=models.Index(
+                condition=models.Q(("status", "pending")), fields=["expires_at"], name="billing_invoice_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['paid_at'], name='billing_invoice_by_paid_at'),
+            model_name="invoice",
+            index=models.Index(fields=["paid_at"], name="billing_invoice_by_paid_at"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('wallet', 'idempotency_key'), name='billing_invoice_key_is_unique_per_wallet'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                fields=("wallet", "idempotency_key"), name="billing_invoice_key_is_unique_per_wallet"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('number_year', 'number_in_year'), name='billing_invoice_number_is_unique'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                fields=("number_year", "number_in_year"), name="billing_invoice_number_is_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(models.F('list_price'), '-', models.F('discount_amount')))), name='billing_invoice_amounts_add_up'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "amount",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("list_price"), "-", models.F("discount_amount")
+                        ),
+                    )
+                ),
+                name="billing_invoice_amounts_add_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('discount_amount__gte', 0), ('discount_amount__lte', models.F('list_price'))), name='billing_invoice_discount_fits_the_price'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("discount_amount__gte", 0), ("discount_amount__lte", models.F("list_price"))),
+                name="billing_invoice_discount_fits_the_price",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0), models.Q(('amount', 0), ('discount_amount', models.F('list_price'))), _connector='OR'), name='billing_invoice_is_free_only_by_discount'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("amount__gt", 0),
+                    models.Q(("amount", 0), ("discount_amount", models.F("list_price"))),
+                    _connector="OR",
+                ),
+                name="billing_invoice_is_free_only_by_discount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('list_price__gt', 0)), name='billing_invoice_list_price_is_positive'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("list_price__gt", 0)), name="billing_invoice_list_price_is_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_stars__isnull', True), ('amount_stars__gte', 0), _connector='OR'), name='billing_invoice_stars_are_not_negative'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_stars__isnull", True), ("amount_stars__gte", 0), _connector="OR"),
+                name="billing_invoice_stars_are_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('bonus_tokens__gte', 0), ('tokens__gte', 0)), name='billing_invoice_tokens_are_not_negative'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("bonus_tokens__gte", 0), ("tokens__gte", 0)),
+                name="billing_invoice_tokens_are_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('number_in_year__isnull', True), ('number_year__isnull', True), ('paid_at__isnull', True), ('status__in', ['pending', 'expired', 'cancelled'])), models.Q(('number_in_year__isnull', False), ('number_year__isnull', False), ('paid_at__isnull', False), ('status__in', ['paid', 'partially_refunded', 'refunded'])), _connector='OR'), name='billing_invoice_paid_has_a_number_and_a_moment'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("number_in_year__isnull", True),
+                        ("number_year__isnull", True),
+                        ("paid_at__isnull", True),
+                        ("status__in", ["pending", "expired", "cancelled"]),
+                    ),
+                    models.Q(
+                        ("number_in_year__isnull", False),
+                        ("number_year__isnull", False),
+                        ("paid_at__isnull", False),
+                        ("status__in", ["paid", "partially_refunded", "refunded"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="billing_invoice_paid_has_a_number_and_a_moment",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transaction',
-            index=models.Index(fields=['wallet', 'created_at'], name='billing_transaction_by_moment'),
+            model_name="transaction",
+            index=models.Index(fields=["wallet", "created_at"], name="billing_transaction_by_moment"),
         ),
         migrations.AddIndex(
-            model_name='transaction',
-            index=models.Index(condition=models.Q(('invoice__isnull', False)), fields=['invoice'], name='billing_transaction_by_invoice'),
+            model_name="transaction",
+            index=models.Index(
+                condition=models.Q(("invoice__isnull", False)),
+                fields=["invoice"],
+                name="billing_transaction_by_invoice",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transaction',
-            index=models.Index(condition=models.Q(('hold__isnull', False)), fields=['hold'], name='billing_transaction_by_hold'),
+            model_name="transaction",
+            index=models.Index(
+                condition=models.Q(("hold__isnull", False)), fields=["hold"], name="billing_transaction_by_hold"
+            ),
         ),
         migrations.AddIndex(
-            model_name='transaction',
-            index=models.Index(condition=models.Q(('reverses__isnull', False)), fields=['reverses'], name='billing_transaction_by_lot'),
+            model_name="transaction",
+            index=models.Index(
+                condition=models.Q(("reverses__isnull", False)), fields=["reverses"], name="billing_transaction_by_lot"
+            ),
         ),
         migrations.AddIndex(
-            model_name='transaction',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['created_at'], name='billing_transaction_by_day'),
+            model_name="transaction",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["created_at"], name="billing_transaction_by_day"),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.UniqueConstraint(fields=('wallet', 'sequence'), name='billing_transaction_sequence_is_unique_per_wallet'),
+            model_name="transaction",
+            constraint=models.UniqueConstraint(
+                fields=("wallet", "sequence"), name="billing_transaction_sequence_is_unique_per_wallet"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.UniqueConstraint(fields=('wallet', 'idempotency_key'), name='billing_transaction_key_is_unique_per_wallet'),
+            model_name="transaction",
+            constraint=models.UniqueConstraint(
+                fields=("wallet", "idempotency_key"), name="billing_transaction_key_is_unique_per_wallet"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='billing_transaction_sequence_is_positive'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sequence__gte", 1)), name="billing_transaction_sequence_is_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_after__gte', 0)), name='billing_transaction_balance_after_is_not_negative'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance_after__gte", 0)), name="billing_transaction_balance_after_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('tokens_delta__gt', 0), ('type__in', ('purchase', 'bonus', 'trial', 'referral', 'grant', 'opening'))), models.Q(('tokens_delta__lt', 0), ('type__in', ('charge', 'capture', 'expiration', 'refund', 'chargeback'))), models.Q(('type', 'adjustment'), models.Q(('tokens_delta', 0), _negated=True)), _connector='OR'), name='billing_transaction_type_fits_its_sign'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("tokens_delta__gt", 0),
+                        ("type__in", ("purchase", "bonus", "trial", "referral", "grant", "opening")),
+                    ),
+                    models.Q(
+                        ("tokens_delta__lt", 0),
+                        ("type__in", ("charge", "capture", "expiration", "refund", "chargeback")),
+                    ),
+                    models.Q(("type", "adjustment"), models.Q(("tokens_delta", 0), _negated=True)),
+                    _connector="OR",
+                ),
+                name="billing_transaction_type_fits_its_sign",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__isnull', True), ('tokens_delta__gt', 0), _connector='OR'), name='billing_transaction_only_a_credit_expires'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__isnull", True), ("tokens_delta__gt", 0), _connector="OR"),
+                name="billing_transaction_only_a_credit_expires",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(('reverses__isnull', True), ('tokens_delta__lt', 0), _connector='OR'), name='billing_transaction_only_a_debit_reverses'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reverses__isnull", True), ("tokens_delta__lt", 0), _connector="OR"),
+                name="billing_transaction_only_a_debit_reverses",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('type', 'expiration'), _negated=True), ('reverses__isnull', False), _connector='OR'), name='billing_transaction_expiration_names_its_lot'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("type", "expiration"), _negated=True), ("reverses__isnull", False), _connector="OR"
+                ),
+                name="billing_transaction_expiration_names_its_lot",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('type', 'capture'), _negated=True), ('hold__isnull', False), _connector='OR'), name='billing_transaction_capture_names_its_hold'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("type", "capture"), _negated=True), ("hold__isnull", False), _connector="OR"
+                ),
+                name="billing_transaction_capture_names_its_hold",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('type', 'purchase'), _negated=True), ('invoice__isnull', False), _connector='OR'), name='billing_transaction_purchase_names_its_invoice'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("type", "purchase"), _negated=True), ("invoice__isnull", False), _connector="OR"
+                ),
+                name="billing_transaction_purchase_names_its_invoice",
+            ),
         ),
     ]
