@@ -1,6 +1,6 @@
 """What every test of the house may use."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -9,6 +9,16 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a test log whatever it likes: half a surrogate pair could not be sent to the process that counts results."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 @contextmanager
