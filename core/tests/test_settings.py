@@ -99,8 +99,9 @@ class TestRefusal:
         assert not Setting.objects.exists()
 
     @pytest.mark.parametrize("value", [True, "15", 15.0, None, [15], {"amount": 15}])
+    @translation.override("en")
     def test_refuses_another_type(self, value: object, minutes: Definition[int]) -> None:
-        with translation.override("en"), pytest.raises(errors.SettingInvalid) as refusal, transaction.atomic():
+        with pytest.raises(errors.SettingInvalid) as refusal, transaction.atomic():
             settings.change(key="core.minutes", value=value, by=ANNA, reason="because")
         assert refusal.value.fields == {"core.minutes": ["It must be a whole number."]}
         assert not Setting.objects.exists()
