@@ -1,5 +1,6 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -34,7 +35,7 @@ def announced() -> Iterator[list[tuple[UUID, Actor]]]:
 
 
 def _everybody() -> list[dict[str, object]]:
-    return list(User.objects.order_by("pk").values())
+    return [dict(row) for row in User.objects.order_by("pk").values()]
 
 
 class TestFirstSight:
@@ -97,8 +98,10 @@ class TestFirstSight:
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize(("field", "length"), [("username", 65), ("first_name", 256), ("language_code", 17)])
     def test_refuses_what_is_too_long(self, field: str, length: int) -> None:
+        told: dict[str, Any] = {field: "x" * length}
+
         with pytest.raises(ValidationFailed) as refused:
-            meet(telegram_id=7, **{field: "x" * length})
+            meet(telegram_id=7, **told)
 
         assert list(refused.value.fields) == [field]
         assert _everybody() == []
@@ -190,7 +193,7 @@ class TestUpdating:
     @pytest.mark.parametrize(
         ("changes", "field"), [({"timezone": "Moscow"}, "timezone"), ({"username": "x" * 65}, "username")]
     )
-    def test_refuses_what_cannot_be(self, changes: dict[str, str], field: str) -> None:
+    def test_refuses_what_cannot_be(self, changes: dict[str, Any], field: str) -> None:
         user = UserFactory.create()
         before = _everybody()
 
@@ -259,7 +262,7 @@ class TestRefusals:
     def test_leave_the_forgotten_alone(self) -> None:
         user = users.anonymise(user_id=UserFactory.create().pk, by=SYSTEM, reason="asked for it")
         before = _everybody()
-        calls: list[partial[object]] = [
+        calls: list[Callable[[], object]] = [
             partial(users.update, user_id=user.pk, by=BOT, first_name="Anna"),
             partial(users.set_active, user_id=user.pk, is_active=True, by=SYSTEM, reason="x"),
         ]
