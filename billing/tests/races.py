@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
 from core.errors import DomainError
@@ -96,17 +98,45 @@ def _way(cursor: CursorWrapper, table: str, guard: str) -> tuple[str, str]:
         """
         SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
             format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-        FROM pg_constraint WHERE conrelid = %(table)s::regclass AND conname = %(guard)s
+        FROM pg_constraint WHERE conrelid = %(table)s::text::regclass AND conname = %(guard)s::text
         UNION ALL
         SELECT format('DROP INDEX %%I', indexname), indexdef FROM pg_indexes
-        WHERE tablename = %(table)s AND indexname = %(guard)s
+        WHERE tablename = %(table)s::text AND indexname = %(guard)s::text
             AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = indexname)
         UNION ALL
         SELECT format('ALTER TABLE %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),
             format('ALTER TABLE %%s ENABLE TRIGGER %%I', tgrelid::regclass, tgname)
-        FROM pg_trigger WHERE tgrelid = %(table)s::regclass AND tgname = %(guard)s
+        FROM pg_trigger WHERE tgrelid = %(table)s::text::regclass AND tgname = %(guard)s::text
         """,
         {"table": table, "guard": guard},
     )
     ((away, back),) = cursor.fetchall()
     return away, back
+
+
+def lined_up(row: models.Model, *runners: Callable[[], R]) -> Outcomes[R]:
+    """
+    Run the functions at once, and hold a row's lock until every one of them waits for it: what each had read before
+    that is old by the time it goes on. Fails where one does not come to wait, which proves that all take the lock.
+
+    :param row: what all of them lock or change, before anything else that they change
+    """
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            type(row)._default_manager.select_for_update().get(pk=row.pk)
+            running = pool.submit(outcomes, *runners)
+            _until_waiting(len(runners))
+        return running.result(60)
+
+
+def _until_waiting(connections: int) -> None:
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(
+                "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+                "WHERE NOT granted AND datname = current_database()"
+            )
+            if cursor.fetchone()[0] == connections:
+                return
+    raise AssertionError("not everybody waits for the lock")
