@@ -50,7 +50,14 @@ def add(
     :raises errors.WalletNotFound: there is no such wallet
     """
     check_tokens(tokens)
-    wanted = keys.request_hash(type, tokens=tokens, description=description, invoice=invoice_id, expires_at=expires_at)
+    wanted = keys.request_hash(
+        type,
+        tokens=tokens,
+        description=description,
+        metadata=metadata or {},
+        invoice=invoice_id,
+        expires_at=expires_at,
+    )
     wallet = locks.wallet(wallet_id)
     if first := ledger.find_replay(wallet, key, wanted):
         return Credited(first, replayed=True)
