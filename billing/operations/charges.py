@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any, Final
@@ -25,6 +24,7 @@ from billing.models.tariff import MAX_TOKENS
 from billing.operations import expirations
 from billing.owners import Owner, OwnerKind
 from billing.rules import keys
+from core import prepared
 from core.actors import Actor
 from core.errors import Unavailable
 from core.ids import uuid7
@@ -140,7 +140,15 @@ def check_tokens(tokens: int) -> None:
 
 def request_hash(tokens: int, description: str, metadata: Mapping[str, Any] | None) -> bytes:
     """What a charge's key stands for."""
-    return keys.request_hash("charge", tokens=tokens, description=description, metadata=metadata or {})
+    if not metadata:
+        return _plain_hash(tokens, description)
+    return keys.request_hash("charge", tokens=tokens, description=description, metadata=metadata)
+
+
+# Most charges of a house are alike.
+@lru_cache(maxsize=1_024)
+def _plain_hash(tokens: int, description: str) -> bytes:
+    return keys.request_hash("charge", tokens=tokens, description=description, metadata={})
 
 
 @cache
@@ -180,12 +188,13 @@ def _statement(kind: OwnerKind) -> str:
 
 
 def _attempt(kind: OwnerKind, parameters: Mapping[str, Any]) -> Charged | None:
-    # Inside a caller's transaction a violation must not doom it: a savepoint, there only.
-    guard = transaction.atomic() if connection.in_atomic_block else nullcontext()
     try:
-        with guard, connection.cursor() as cursor:
-            cursor.execute(_statement(kind), parameters)
-            row = cursor.fetchone()
+        if connection.in_atomic_block:
+            # Inside a caller's transaction a violation must not doom it: a savepoint, there only.
+            with transaction.atomic():
+                row = prepared.fetch_one(_statement(kind), parameters)
+        else:
+            row = prepared.fetch_one(_statement(kind), parameters)
     except IntegrityError as violation:
         if _is_twin(violation):
             return None
@@ -193,7 +202,7 @@ def _attempt(kind: OwnerKind, parameters: Mapping[str, Any]) -> Charged | None:
     if row is None:
         return None
     replayed, *stored = row
-    if bytes(stored[_HASH]) != parameters["hash"]:
+    if replayed and bytes(stored[_HASH]) != parameters["hash"]:
         raise errors.IdempotencyMismatch()
     return Charged(stored, replayed)
 
