@@ -1,8 +1,9 @@
 # `make run` and `make test` do their own set-up: Python 3.11 or newer and make are all they need.
 
 SHELL := /bin/sh
+# A name alone proves nothing: version managers put up names for Pythons that do not run.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 COMPOSE ?= docker compose
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11
@@ -67,6 +68,9 @@ revision: .venv/dev.stamp ## Write a migration for changed models (NAME="what_it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# Without its Python, whatever else lies in .venv is of no use.
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Give its path: make PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@python="$(PYTHON)"; rm -rf .venv; \
+	test -n "$$python" && "$$python" -m venv .venv || { rm -rf .venv; \
+	echo "Python 3.11 or newer with its venv module is needed (Debian, Ubuntu: apt-get install python3-venv)." \
+	"To use a certain one: make PYTHON=/path/to/python3"; exit 1; }

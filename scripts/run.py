@@ -132,8 +132,10 @@ class Supervisor:
     def _collect_static(self) -> None:
         stamp = self.home / "static" / ".collected"
         digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
+        # What was collected before may lie beside the code, too.
+        made = {self.home, ROOT / "var"}
         for path in sorted(ROOT.glob("*/static/**/*")):
-            if path.is_file():
+            if path.is_file() and made.isdisjoint(path.parents):
                 digest.update(f"{path.relative_to(ROOT)} {path.stat().st_mtime_ns}".encode())
         if stamp.exists() and stamp.read_text("ascii") == digest.hexdigest():
             return
