@@ -28,18 +28,17 @@ MADE = {
 }
 
 
-def findings() -> Iterator[str]:
-    """Every broken law, one sentence each."""
-    for entry in sorted(ROOT.iterdir()):
+def findings(root: Path) -> Iterator[str]:
+    """Every law that the tree at ``root`` breaks, one sentence each."""
+    for entry in sorted(root.iterdir()):
         if entry.name not in AT_THE_ROOT | MADE and not entry.name.startswith(".coverage."):
             yield f"{entry.name}: nothing else grows at the root without a decision in docs/adr"
-    for folder in sorted(path for path in ROOT.iterdir() if path.is_dir() and path.name in AT_THE_ROOT):
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name in AT_THE_ROOT):
         for path in sorted(folder.rglob("*.py")):
-            yield from _of_one_file(path)
+            yield from _of_one_file(path, path.relative_to(root))
 
 
-def _of_one_file(path: Path) -> Iterator[str]:
-    name = path.relative_to(ROOT)
+def _of_one_file(path: Path, name: Path) -> Iterator[str]:
     if path.name in NAMELESS:
         yield f"{name}: a name that says nothing; name it after what is in it"
     lines = path.read_text("utf-8").splitlines()
@@ -53,7 +52,7 @@ def _of_one_file(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    found = list(findings())
+    found = list(findings(ROOT))
     print("\n".join(found))
     return 1 if found else 0
 

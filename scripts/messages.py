@@ -74,7 +74,7 @@ def compiled(source: Path) -> bytes:
     """
     catalog = _read(source)
     for message, errors in catalog.check():
-        raise ValueError(f"{source.relative_to(ROOT)}:{message.lineno}: {message.id!r}: {errors[0]}")
+        raise ValueError(f"{source.name}:{message.lineno}: {message.id!r}: {errors[0]}")
     result = io.BytesIO()
     write_mo(result, catalog)
     return result.getvalue()
@@ -87,19 +87,23 @@ def findings() -> Iterator[str]:
     yield from (f"{text!r} is not in {HOUSE.name}: run `make messages`" for text, _context in used - kept)
     yield from (f"{text!r} is used no more: run `make messages`" for text, _context in kept - used)
     for source in sorted(LOCALE.rglob("*.po")):
-        name = source.relative_to(ROOT)
-        for message in _read(source):
-            forms = message.string if isinstance(message.string, (list, tuple)) else (message.string,)
-            if message.id and (message.fuzzy or not all(forms)):
-                yield f"{name}: {message.id!r} has no translation"
-        try:
-            expected = compiled(source)
-        except ValueError as error:
-            yield str(error)
-            continue
-        target = source.with_suffix(".mo")
-        if not target.exists() or target.read_bytes() != expected:
-            yield f"{target.relative_to(ROOT)} is not compiled from its source: run `make messages`"
+        yield from of_one_file(source)
+
+
+def of_one_file(source: Path) -> Iterator[str]:
+    """What is wrong within one file of translations and with what it was compiled to."""
+    for message in _read(source):
+        forms = message.string if isinstance(message.string, (list, tuple)) else (message.string,)
+        if message.id and (message.fuzzy or not all(forms)):
+            yield f"{source.name}: {message.id!r} has no translation"
+    try:
+        expected = compiled(source)
+    except ValueError as error:
+        yield str(error)
+        return
+    target = source.with_suffix(".mo")
+    if not target.exists() or target.read_bytes() != expected:
+        yield f"{target.name} is not compiled from its source: run `make messages`"
 
 
 def _read(source: Path) -> Catalog:

@@ -34,7 +34,7 @@ class Stack:
     """PostgreSQL as production runs it (``fsync`` on), and gunicorn with two workers of four threads."""
 
     home: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="dvorik-fault-")))
-    port: int = field(default_factory=lambda: _free_port())
+    port: int = 0
     api_key: str = ""
     _web: subprocess.Popen[bytes] | None = None
 
@@ -61,6 +61,7 @@ class Stack:
 
     def start(self) -> None:
         """Make the database, a key that may charge, and the web server; wait until it answers."""
+        self.port = _free_port()
         # The server's user, another one when we are root, has to pass through.
         self.home.chmod(0o711)
         self.server.start()
@@ -127,7 +128,7 @@ class Stack:
                 "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename = %s",
                 [self.server.connection()["user"]],
             ).fetchall()
-            return [process for (pid,) in rows if (process := _child_of(postmaster, pid))]
+            return [process for (pid,) in rows if (process := _child_of(postmaster, int(pid)))]
         return []
 
     def connect(self, *, superuser: bool = False) -> psycopg.Connection[tuple[int | str, ...]]:

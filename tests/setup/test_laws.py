@@ -11,7 +11,7 @@ from scripts.check import ROOT, laws
 @pytest.mark.parametrize(
     ("name", "line", "finding"),
     [
-        ("utils.py", "", "a name that says nothing"),
+        ("utils.py", "", "a name that says nothing; name it after what is in it"),
         ("fine.py", "x = 1\n" * 401, "401 lines; a file is full at 400"),
         ("fine.py", "# TODO: later", "unfinished work belongs into an issue"),
         ("fine.py", "x = 1  # noqa", "a silenced finding names its code and its reason"),
@@ -20,22 +20,19 @@ from scripts.check import ROOT, laws
         ("fine.py", "x = 1  # type: ignore[misc]", "a silenced finding names its code and its reason"),
     ],
 )
-def test_finds_what_a_file_may_not_have(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str, finding: str
-) -> None:
-    monkeypatch.setattr(laws_of_files, "ROOT", tmp_path)
+def test_finds_what_a_file_may_not_have(tmp_path: Path, name: str, line: str, finding: str) -> None:
     (tmp_path / "core").mkdir()
     (tmp_path / "core" / name).write_text(line)
-    assert [found.rpartition(": ")[2] for found in laws_of_files.findings()] == [finding]
+    [found] = laws_of_files.findings(tmp_path)
+    assert found.endswith(finding)
 
 
-def test_permits_a_reasoned_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laws_of_files, "ROOT", tmp_path)
+def test_permits_a_reasoned_exception(tmp_path: Path) -> None:
     (tmp_path / "core").mkdir()
     (tmp_path / "core" / "fine.py").write_text("x = 1  # noqa: S105 (no secret)\ny = x  # type: ignore[misc]  # why\n")
-    assert list(laws_of_files.findings()) == []
+    assert list(laws_of_files.findings(tmp_path)) == []
     (tmp_path / "stray").mkdir()
-    assert len(list(laws_of_files.findings())) == 1, "nothing else grows at the root"
+    assert len(list(laws_of_files.findings(tmp_path))) == 1, "nothing else grows at the root"
 
 
 PO = """
@@ -48,18 +45,17 @@ msgstr "{translation}"
 """
 
 
-def test_finds_a_translation_that_is_not_compiled_or_lost_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(messages, "ROOT", tmp_path)
-    monkeypatch.setattr(messages, "LOCALE", tmp_path)
+def test_finds_a_translation_that_is_missing_not_compiled_or_lost_its_place(tmp_path: Path) -> None:
     source = tmp_path / "django.po"
     source.write_text(PO.format(translation="%(count)d токенов"))
-    assert messages.stale() == ["django.mo is not compiled from its source: run `make messages`"]
+    assert list(messages.of_one_file(source)) == ["django.mo is not compiled from its source: run `make messages`"]
     source.with_suffix(".mo").write_bytes(messages.compiled(source))
-    assert messages.stale() == []
+    assert list(messages.of_one_file(source)) == []
     source.write_text(PO.format(translation="токены"))
-    assert len(messages.stale()) == 1
+    [lost] = messages.of_one_file(source)
+    assert lost.startswith("django.po:")
+    source.write_text(PO.format(translation=""))
+    assert "django.po: '%(count)d tokens' has no translation" in list(messages.of_one_file(source))
 
 
 def test_every_law_is_asked_by_make_check() -> None:
