@@ -83,13 +83,8 @@ def _of_database(exception: Any) -> errors.DomainError | None:
 
 def _of_form(exception: Any) -> errors.DomainError:
     if not hasattr(exception, "error_dict"):
-        return errors.ValidationFailed(fields={"non_field_errors": exception.messages})
-    return errors.ValidationFailed(
-        fields={
-            ("non_field_errors" if name == django_exceptions.NON_FIELD_ERRORS else name): messages
-            for name, messages in exception.message_dict.items()
-        }
-    )
+        return errors.ValidationFailed(fields={django_exceptions.NON_FIELD_ERRORS: exception.messages})
+    return errors.ValidationFailed(fields=exception.message_dict)
 
 
 # The first line that fits decides, so subclasses stand before their parents.

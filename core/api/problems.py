@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
@@ -27,6 +28,9 @@ CATALOGUE: Final = "/api/v1/errors"
 CHALLENGE: Final = 'Api-Key realm="dvorik"'
 # An answer names so many wrong fields and no more: a hostile body must not buy a larger answer.
 _MAX_FIELDS: Final = 50
+
+# What is wrong with a thing as a whole has a name of its own in Django's models; callers hear one name.
+_NAMES: Final = {NON_FIELD_ERRORS: "non_field_errors"}
 
 _BY_STATUS: Final[Mapping[int, type[DomainError]]] = {
     HTTPStatus.UNAUTHORIZED: NotAuthenticated,
@@ -62,7 +66,7 @@ def document(error: DomainError, *, request_id: str | None = None) -> dict[str, 
         "status": error.status,
         "code": error.code,
         "detail": str(error.detail),
-        "errors": {name: [str(why) for why in reasons] for name, reasons in fields},
+        "errors": {_NAMES.get(name, name): [str(why) for why in reasons] for name, reasons in fields},
         "request_id": circumstances().request_id if request_id is None else request_id,
     }
 

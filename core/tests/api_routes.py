@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, SuspiciousOperation, ValidationError
 from django.db import IntegrityError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path
@@ -25,7 +25,7 @@ from core.api.pagination import Keyset, paged
 from core.api.permissions import has_scope
 from core.api.serializers import ListParams, MoneyField, QueryParams, StrictSerializer
 from core.api.views import ApiView
-from core.errors import JobIsNotDead, NotFound, Unavailable
+from core.errors import JobIsNotDead, NotFound, Unavailable, ValidationFailed
 from core.models import Throttle
 from core.operations.idempotency import StoredAnswer
 
@@ -237,6 +237,9 @@ FAILURES: dict[str, Any] = {
     "denied": _raise(PermissionDenied()),
     "suspicious": _raise(SuspiciousOperation("they know")),
     "form": _raise(ValidationError({"name": ["It is taken."], "__all__": ["Both or none."]})),
+    "form-of-an-operation": _raise(
+        ValidationFailed(fields={"name": ["It is taken."], NON_FIELD_ERRORS: ["Both or none."]})
+    ),
     "form-plain": _raise(ValidationError("It is wrong.")),
     "drf-throttled": _raise(drf_exceptions.Throttled(wait=3)),
     "drf-parse": _raise(drf_exceptions.ParseError()),

@@ -96,8 +96,9 @@ def test_sends_retry_after_with_what_passes(client: Client) -> None:
     assert client.get("/t/fail/drf-throttled")["Retry-After"] == "3"
 
 
-def test_names_fields_and_the_form_as_a_whole(client: Client) -> None:
-    assert problem(client.get("/t/fail/form"))["errors"] == {
+@pytest.mark.parametrize("kind", ["form", "form-of-an-operation"])
+def test_names_fields_and_the_form_as_a_whole(client: Client, kind: str) -> None:
+    assert problem(client.get(f"/t/fail/{kind}"))["errors"] == {
         "name": ["It is taken."],
         "non_field_errors": ["Both or none."],
     }
