@@ -16,8 +16,12 @@ from core.errors import ValidationFailed
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
+
+    _Paginator = Paginator[Any]
 else:
     from unfold.views import ChangeList
+
+    _Paginator = Paginator
 
 CURSOR_VAR: Final = "after"
 # Where the cursor waits while the list is built: filters and links must not take it for one of theirs.
@@ -37,7 +41,7 @@ def cursor_of(request: HttpRequest) -> str | None:
     return request.META.get(_KEPT)
 
 
-class BoundedPaginator(Paginator[Any]):
+class BoundedPaginator(_Paginator):
     """For the lists that widgets load: it counts, but never further than it would show."""
 
     LIMIT: Final = 1_000
