@@ -130,6 +130,6 @@ def sweep_checkpoints(*, by: Actor) -> int:
 
 def list_without_recent_checkpoint(limit: int = 200) -> list[UUID]:
     """Wallets whose ledger has grown long since their last checkpoint, at most ``limit``."""
-    since = Coalesce(F("lot_checkpoint__sequence"), 0)
+    since = Coalesce(F("lot_checkpoints__sequence"), 0)
     grown = Wallet.objects.filter(balance_version__gte=since + CHECKPOINT_EVERY)
     return list(grown.order_by("pk").values_list("pk", flat=True)[:limit])
