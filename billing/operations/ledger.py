@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef
 
 from billing import errors, locks
 from billing.models import LotCheckpoint, Transaction, Wallet
@@ -130,6 +129,8 @@ def sweep_checkpoints(*, by: Actor) -> int:
 
 def list_without_recent_checkpoint(limit: int = 200) -> list[UUID]:
     """Wallets whose ledger has grown long since their last checkpoint, at most ``limit``."""
-    since = Coalesce(F("lot_checkpoints__sequence"), 0)
-    grown = Wallet.objects.filter(balance_version__gte=since + CHECKPOINT_EVERY)
+    recent = LotCheckpoint.objects.filter(
+        wallet=OuterRef("pk"), sequence__gt=OuterRef("balance_version") - CHECKPOINT_EVERY
+    )
+    grown = Wallet.objects.filter(~Exists(recent), balance_version__gte=CHECKPOINT_EVERY)
     return list(grown.order_by("pk").values_list("pk", flat=True)[:limit])
