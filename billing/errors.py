@@ -176,7 +176,7 @@ class InvoiceNotFound(DomainError):
 
 
 class InvoiceNotPending(DomainError):
-    """Data: ``status``."""
+    """Data: ``invoice_status``; ``status`` alone is the answer's own."""
 
     code = "billing.invoice_not_pending"
     status = 409

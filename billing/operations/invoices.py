@@ -62,7 +62,7 @@ def create(
             raise errors.IdempotencyMismatch()
         return Created(first, replayed=True)
     sold = quotes.get_tariff_on_sale(tariff, wallet=wallet)
-    code = quotes.get_valid_promo_code(promo_code) if promo_code else None
+    code = quotes.get_valid_promo_code(promo_code, field="promo_code") if promo_code else None
     price = quotes.get_quote(wallet=wallet, tariff=sold, promo_code=code, currency=currency)
     invoice = Invoice.objects.create(
         wallet=wallet,
@@ -102,7 +102,7 @@ def cancel(*, invoice_id: UUID, by: Actor, reason: str = "") -> Invoice:
     if invoice.status == Invoice.Status.CANCELLED:
         return invoice
     if invoice.status != Invoice.Status.PENDING:
-        raise errors.InvoiceNotPending(status=invoice.status)
+        raise errors.InvoiceNotPending(invoice_status=invoice.status)
     _close(invoice, Invoice.Status.CANCELLED, by=by)
     return invoice
 

@@ -35,10 +35,11 @@ def get_tariff_on_sale(slug: str, *, wallet: Wallet) -> Tariff:
     return tariff
 
 
-def get_valid_promo_code(code: str) -> PromoCode:
+def get_valid_promo_code(code: str, *, field: str = "code") -> PromoCode:
     """
     A promo code that may be used now, by the database's clock.
 
+    :param field: what the caller calls it, for the refusal
     :raises errors.PromoCodeNotValid: unknown, switched off, not begun or ended: answered alike
     """
     found = (
@@ -49,15 +50,16 @@ def get_valid_promo_code(code: str) -> PromoCode:
         .first()
     )
     if found is None:
-        raise errors.PromoCodeNotValid(fields={"code": [errors.PromoCodeNotValid.title]})
+        raise errors.PromoCodeNotValid(fields={field: [errors.PromoCodeNotValid.title]})
     return found
 
 
-def get_quote_for(owner: Owner, *, tariff: str, promo_code: str) -> Price:
+def get_quote_for(owner: Owner, *, tariff: str, promo_code: str | None) -> Price:
     """
     The price of a tariff with a code, by their names.
 
     :param tariff: its slug
+    :param promo_code: None asks for the price without one
     :raises errors.WalletNotFound: there is no such customer; also what :func:`get_tariff_on_sale`,
         :func:`get_valid_promo_code` and :func:`get_quote` raise
     """
@@ -65,7 +67,7 @@ def get_quote_for(owner: Owner, *, tariff: str, promo_code: str) -> Price:
     return get_quote(
         wallet=wallet,
         tariff=get_tariff_on_sale(tariff, wallet=wallet),
-        promo_code=get_valid_promo_code(promo_code),
+        promo_code=get_valid_promo_code(promo_code) if promo_code else None,
     )
 
 
