@@ -25,6 +25,7 @@ from billing.api.views.promo_codes import OFFER_REFUSALS
 from billing.operations import invoices as operations
 from billing.operations import payments
 from billing.queries import invoices
+from core.api import problems
 from core.api.declarations import Example, documented
 from core.api.idempotency import REPLAYED, answer_once, idempotency_key, stored
 from core.api.pagination import Keyset, paged
@@ -136,7 +137,7 @@ class InvoicePaymentView(ApiView):
             )
         ],
     )
-    def post(self, request: Request, invoice_id: UUID) -> Response:
+    def post(self, request: Request, invoice_id: UUID) -> HttpResponse:
         """
         Gives what was bought. The same provider's id again gives the first answer and moves nothing. Money is never
         dropped: another amount is refused and kept, a second payment of a paid invoice is kept as ``surplus``, and an
@@ -144,9 +145,15 @@ class InvoicePaymentView(ApiView):
         """
         recorded = payments.record_success(
             invoice_id=invoice_id, **self.body(), key=idempotency_key(request), by=self.actor
-        ).raise_for_mismatch()
-        return Response(
-            PaymentSerializer(recorded.payment).data,
-            status=status.HTTP_201_CREATED,
-            headers={REPLAYED: "true"} if recorded.replayed else {},
         )
+        answer: HttpResponse
+        try:
+            recorded.raise_for_mismatch()
+        except errors.PaymentMismatch as mismatch:
+            # Kept all the same, so that this refusal, too, is an answer to give again.
+            answer = problems.answer(mismatch, request._request)
+        else:
+            answer = Response(PaymentSerializer(recorded.payment).data, status=status.HTTP_201_CREATED)
+        if recorded.replayed:
+            answer[REPLAYED] = "true"
+        return answer
