@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from django.test import Client
@@ -28,21 +27,24 @@ class Caller:
         return self.client.get(f"/api/v1/{path}", query_params={name: str(value) for name, value in query.items()})
 
     def post(self, path: str, body: object = None, *, key: str | None = None) -> Answer:
-        return self._send("post", path, body, key)
+        return self.send("post", path, body, key=key)
 
     def put(self, path: str, body: object = None) -> Answer:
-        return self._send("put", path, body, None)
+        return self.send("put", path, body)
 
     def patch(self, path: str, body: object) -> Answer:
-        return self._send("patch", path, body, None)
+        return self.send("patch", path, body)
 
     def delete(self, path: str) -> Answer:
-        return self.client.delete(f"/api/v1/{path}")
+        return self.send("delete", path)
 
-    def _send(self, method: str, path: str, body: object, key: str | None) -> Answer:
-        headers: Mapping[str, str] = {} if key is None else {"Idempotency-Key": key}
-        send = getattr(self.client, method)
-        return send(f"/api/v1/{path}", {} if body is None else body, content_type="application/json", headers=headers)
+    def send(
+        self, method: str, path: str, body: object = None, *, key: str | None = None, language: str = "en"
+    ) -> Answer:
+        headers = {"Accept-Language": language} | ({} if key is None else {"Idempotency-Key": key})
+        call = getattr(self.client, method)
+        data = "" if body is None else body
+        return call(f"/api/v1/{path}", data, content_type="application/json", headers=headers)
 
 
 def staff() -> Caller:
