@@ -1,0 +1,104 @@
+"""One of each thing that the API names, and requests aimed at them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from schemathesis import Case, GenerationMode
+
+from accounts.scopes import SCOPES
+from accounts.tests.factories import UserFactory, api_key_header
+from billing.tests.deeds import charge
+from billing.tests.factories import (
+    HoldFactory,
+    InvoiceFactory,
+    PaymentFactory,
+    PromoCodeFactory,
+    TariffFactory,
+    funded_wallet,
+    new_key,
+)
+
+_TOKENS: Final = 10**12
+_ASTRAY: Final = 0.2
+
+
+@dataclass(frozen=True)
+class House:
+    """
+    :param staff: headers of a server that may do everything
+    :param server: headers of a server that may do everything but what staff do
+    :param names: by the name of a path's parameter or a body's field, what it may be to mean something real
+    :param random: decides which cases are aimed, and who asks
+    :param answers: how often each status was answered
+    """
+
+    staff: Mapping[str, str]
+    server: Mapping[str, str]
+    names: Mapping[str, Any]
+    random: Random
+    answers: Counter[int] = field(default_factory=Counter)
+
+    def caller(self) -> dict[str, str]:
+        """The headers of whoever asks this time."""
+        return dict(self.random.choices((self.staff, self.server), (3, 1))[0])
+
+    def aim(self, case: Case[Any]) -> None:
+        """Let a case that the document permits mean real things, most times, and carry a key that is new."""
+        if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+            return
+        if "Idempotency-Key" in case.headers:
+            case.headers["Idempotency-Key"] = new_key()
+        if self.random.random() < _ASTRAY:
+            return
+        for name in sorted(case.path_parameters.keys() & self.names.keys()):
+            case.path_parameters[name] = self.names[name]
+        for told in (case.query, case.body):
+            if isinstance(told, dict):
+                self._aim(told)
+
+    def _aim(self, told: dict[str, Any]) -> None:
+        if "telegram_id" in told and "user" in told:
+            del told["telegram_id"]
+        for name in sorted(told.keys() & self.names.keys()):
+            # A name may mean two things: an amount is an object here and a number within it.
+            if isinstance(told[name], type(self.names[name])):
+                told[name] = self.names[name]
+        if isinstance(told.get("charges"), list):
+            for each in told["charges"]:
+                if isinstance(each, dict):
+                    self._aim(each)
+
+
+def furnished(seed: int) -> House:
+    """Customers, a tariff, a code, invoices in each state, a payment and a hold."""
+    user = UserFactory.create()
+    wallet = funded_wallet(user=user, tokens=_TOKENS)
+    charge(wallet, 5)
+    tariff = TariffFactory.create(price_stars=100)
+    code = PromoCodeFactory.create(max_uses_per_wallet=1000)
+    pending = InvoiceFactory.create(wallet=wallet, tariff=tariff, promo_code=code)
+    PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet, tariff=tariff))
+    hold = HoldFactory.create(wallet=wallet)
+    return House(
+        staff=api_key_header(*SCOPES),
+        server=api_key_header(*(scope for scope in SCOPES if scope != "staff")),
+        names={
+            "user": str(user.pk),
+            "user_id": str(user.pk),
+            "telegram_id": user.telegram_id or 0,
+            "tariff": tariff.slug,
+            "slug": tariff.slug,
+            "code": code.code,
+            "promo_code": code.code,
+            "invoice_id": str(pending.pk),
+            "hold_id": str(hold.pk),
+            "version": tariff.version,
+            "amount": {"amount": pending.amount, "currency": pending.currency},
+        },
+        random=Random(seed),
+    )

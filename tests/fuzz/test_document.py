@@ -1,0 +1,77 @@
+"""
+The API keeps to its own OpenAPI document, whatever is asked of it.
+
+``FUZZ_EXAMPLES=500`` looks longer, ``FUZZ_SEED=7`` elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from schemathesis.checks import CheckFunction
+from schemathesis.core.failures import Failure, FailureGroup, ServerError
+from schemathesis.openapi.checks import JsonSchemaError, UndefinedContentType, UndefinedStatusCode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.fuzz.documents import document_of
+from tests.fuzz.house import House, furnished
+
+SEED: Final = int(os.environ.get("FUZZ_SEED") or 20260131)
+EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES") or 25)
+
+# A document cannot say every rule of the house ("the end is later than the beginning"), so some bodies that it permits
+# are refused all the same. That requests do succeed is asserted of each route as a whole.
+_NOT_CHECKED: Final[list[CheckFunction]] = [positive_data_acceptance]
+
+api = document_of("config.urls", seed=SEED, examples=EXAMPLES)
+
+
+@pytest.fixture
+def house(transactional_db: None) -> Iterator[House]:
+    """Furnished anew for each route; afterwards it is seen whether anybody was served there."""
+    made = furnished(SEED)
+    print(f"FUZZ_SEED={SEED} FUZZ_EXAMPLES={EXAMPLES}")
+    yield made
+    print(f"answers: {dict(sorted(made.answers.items()))}")
+    assert any(200 <= status < 300 for status in made.answers), f"nobody was served: {made.answers}"
+
+
+@api.parametrize()
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+    deadline=None,
+    database=None,
+)
+def test_every_route_answers_as_the_document_says(case: Case[Any], house: House) -> None:
+    house.aim(case)
+    answer = case.call_and_validate(headers=house.caller(), excluded_checks=_NOT_CHECKED)
+    house.answers[answer.status_code] += 1
+
+
+@pytest.mark.urls("tests.fuzz.wrong_routes")
+class TestChecks:
+    """The negative control: what is wrong on purpose is found."""
+
+    wrong = document_of("tests.fuzz.wrong_routes", seed=SEED, examples=1)
+
+    @pytest.mark.parametrize(
+        ("path", "failure"),
+        [
+            ("/broken", ServerError),
+            ("/secretive", UndefinedStatusCode),
+            ("/crooked", JsonSchemaError),
+            ("/plain", UndefinedContentType),
+        ],
+    )
+    def test_find_a_route_that_does_not_answer_as_the_document_says(self, path: str, failure: type[Failure]) -> None:
+        with pytest.raises(FailureGroup) as found:
+            self.wrong[path]["GET"].Case().call_and_validate(excluded_checks=_NOT_CHECKED)
+        assert failure in {type(each) for each in found.value.exceptions}
+
+    def test_have_nothing_against_one_that_does(self) -> None:
+        self.wrong["/honest"]["GET"].Case().call_and_validate(excluded_checks=_NOT_CHECKED)
