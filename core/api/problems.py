@@ -30,7 +30,7 @@ CHALLENGE: Final = 'Api-Key realm="dvorik"'
 _MAX_FIELDS: Final = 50
 
 # What is wrong with a thing as a whole has a name of its own in Django's models; callers hear one name.
-_NAMES: Final = {NON_FIELD_ERRORS: "non_field_errors"}
+_NAMES: Final[Mapping[str, str]] = {NON_FIELD_ERRORS: "non_field_errors"}
 
 _BY_STATUS: Final[Mapping[int, type[DomainError]]] = {
     HTTPStatus.UNAUTHORIZED: NotAuthenticated,
