@@ -18,6 +18,7 @@ from billing import errors, locks
 from billing.models import LotCheckpoint, Transaction, Wallet
 from billing.queries.lots import Replayed, as_fields, replay_wallet
 from billing.rules import keys
+from billing.rules.lots import LedgerOverdrawn
 from core.actors import Actor
 from core.database import operation
 
@@ -115,15 +116,20 @@ def write_checkpoint(*, wallet_id: UUID, by: Actor) -> int:
 
 def sweep_checkpoints(*, by: Actor) -> int:
     """
-    Leave checkpoints on all ledgers that have grown long, each in a transaction of its own.
+    Leave checkpoints on all ledgers that have grown long, each in a transaction of its own. One that contradicts
+    itself is passed by, so that it does not stand in the others' way: reconciliation tells of it.
 
     :returns: how many were written
     """
     written = 0
-    while grown := list_without_recent_checkpoint():
+    contradicting: set[UUID] = set()
+    while grown := [pk for pk in list_without_recent_checkpoint() if pk not in contradicting]:
         for wallet_id in grown:
-            write_checkpoint(wallet_id=wallet_id, by=by)
-        written += len(grown)
+            try:
+                write_checkpoint(wallet_id=wallet_id, by=by)
+                written += 1
+            except LedgerOverdrawn:
+                contradicting.add(wallet_id)
     return written
 
 
