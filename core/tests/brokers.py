@@ -18,17 +18,23 @@ from core.jobs import wake_ups
 @contextmanager
 def filesystem_broker(folder: Path) -> Iterator[Path]:
     """Have this process publish into another folder, on the real transport. Yields where its messages lie."""
-    conf = current_app.conf
-    before = conf.broker_url, conf.broker_transport_options
     messages = folder / "messages"
     options = {
         "data_folder_in": str(messages),
         "data_folder_out": str(messages),
         "control_folder": str(folder / "control"),
     }
-    _publish_to("filesystem://localhost", options)
-    try:
+    with published_to("filesystem://localhost", options):
         yield messages
+
+
+@contextmanager
+def published_to(url: str, options: Mapping[str, object]) -> Iterator[None]:
+    """Have this process publish to another broker."""
+    before = current_app.conf.broker_url, current_app.conf.broker_transport_options
+    _publish_to(url, options)
+    try:
+        yield
     finally:
         _publish_to(*before)
 

@@ -22,7 +22,9 @@ def restored() -> Iterator[None]:
             runtime_settings._definitions,
         )
     ]
-    yield
-    for live, before in kept:
-        live.clear()
-        live.extend(before) if isinstance(live, list) else live.update(before)
+    try:
+        yield
+    finally:
+        for live, before in kept:
+            live.clear()
+            live.extend(before) if isinstance(live, list) else live.update(before)

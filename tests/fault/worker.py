@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from django.db import connection
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Worker:
     """
     :param home: its ``DVORIK_HOME``, with the broker's folder in it
+    :param environment: more variables, such as ``REDIS_URL`` for another broker than that folder
     """
 
     def __init__(self, home: Path, **environment: str) -> None:
@@ -64,7 +66,8 @@ class Worker:
     def kill_group(self) -> None:
         """``kill -9`` of the worker, its children and its beat, in the middle of whatever they do."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
             self._process = None
 

@@ -1,6 +1,10 @@
 """
 The application of the house, with nothing to do but jobs that fail: ``celery --app=tests.fault.worker_app worker``.
+
+``FAULT_KEY_PREFIX`` keeps its messages apart from others in the same Redis.
 """
+
+import os
 
 import django
 
@@ -15,3 +19,5 @@ __all__ = ["app"]
 
 registry._definitions.clear()
 failing_jobs.register()
+if prefix := os.environ.get("FAULT_KEY_PREFIX"):
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "global_keyprefix": prefix}
