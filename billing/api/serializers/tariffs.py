@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from billing.api.fields import OwnedSerializer
 from billing.models import PromoCode, Tariff
-from billing.models.tariff import MAX_TOKENS
+from billing.models.tariff import CURRENCIES, MAX_TOKENS
 from billing.rules.pricing import Price
 from core.api.fields import BoolField, CodeField, IntField, MetadataField, MomentField, TextField
 from core.api.serializers import MoneyField, StrictSerializer
@@ -37,6 +38,13 @@ class TariffSerializer(serializers.Serializer[Tariff]):
     sort_order = serializers.IntegerField()
     is_active = serializers.BooleanField(help_text=_("Whether it is on sale."))
     version = serializers.IntegerField(help_text=_("Grows by one with each change."))
+
+
+@extend_schema_serializer(component_name="Price")
+class PriceField(MoneyField):
+    """Money that can be a tariff's price. Telegram Stars have a field of their own beside it."""
+
+    currency = CodeField(choices=list(CURRENCIES), help_text=_("ISO 4217."))
 
 
 class TariffFieldsSerializer(StrictSerializer):
@@ -67,14 +75,14 @@ class NewTariffSerializer(TariffFieldsSerializer):
 
     slug = TextField(max_length=64)
     name = TextField(max_length=255)
-    price = MoneyField(min_amount=1)
+    price = PriceField(min_amount=1)
 
 
 class TariffChangeSerializer(TariffFieldsSerializer):
     """What to change of a tariff. What is absent stays as it is."""
 
     name = TextField(max_length=255, required=False)
-    price = MoneyField(min_amount=1, required=False)
+    price = PriceField(min_amount=1, required=False)
     version = IntField(min_value=1, max_value=_MAX_INT32, help_text=_("The version that the editor saw."))
 
     def to_internal_value(self, data: object) -> Any:
