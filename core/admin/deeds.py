@@ -12,6 +12,7 @@ The class names it in ``actions_detail`` and answers ``has_freeze_permission``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
 
@@ -29,8 +30,29 @@ from core.admin.forms import REASON, DeedForm, ReasonForm
 from core.admin.pages import OfficeAdmin, acting
 from core.errors import DomainError
 
-# What a deed answers: a message of success, or a page of its own.
-Outcome = str | Promise | HttpResponse
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """
+    A deed's answer that is to be read: the form's page again, with more on it.
+
+    :param template: extends ``core/admin/deed.html``
+    :param facts: what the template shows besides
+    """
+
+    template: str
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A deed's answer that is no success: it was done, and somebody must look after what came of it."""
+
+    message: Text
+
+
+# What a deed answers: a message of success unless it is one of the others.
+Outcome = str | Promise | Warned | Shown | HttpResponse
 
 VARIANTS: Final[Mapping[str, ActionVariant]] = {
     "primary": ActionVariant.PRIMARY,
@@ -68,8 +90,6 @@ def deed(
                 raise Http404
             filled = form(request.POST if request.method == "POST" else None, target=row)
             back_url = change_url(row, row.pk)
-            if answer := _done(request, filled, lambda by: function(self, request, row, filled, by), back_url):
-                return answer
             context = {
                 "title": title,
                 "original": row,
@@ -79,7 +99,7 @@ def deed(
                 "back_url": back_url,
                 "facts": self.get_facts(request, row),
             }
-            return _form_page(self, request, filled, context)
+            return _answer(self, request, filled, lambda by: function(self, request, row, filled, by), context)
 
         return _button(page, title=title, permission=permission, icon=icon, variant=variant)
 
@@ -104,44 +124,56 @@ def list_deed(
         @wraps(function)
         def page(self: OfficeAdmin[Any], request: HttpRequest) -> HttpResponse:
             filled = form(request.POST if request.method == "POST" else None)
-            back_url = list_url(self.model)
-            if answer := _done(request, filled, lambda by: function(self, request, filled, by), back_url):
-                return answer
-            context = {"title": title, "explanation": explanation, "submit": submit or title, "back_url": back_url}
-            return _form_page(self, request, filled, context)
+            context = {
+                "title": title,
+                "explanation": explanation,
+                "submit": submit or title,
+                "back_url": list_url(self.model),
+            }
+            return _answer(self, request, filled, lambda by: function(self, request, filled, by), context)
 
         return _button(page, title=title, permission=permission, icon=icon, variant="default")
 
     return decorate
 
 
-def _done(request: HttpRequest, form: DeedForm, call: Callable[[Actor], Outcome], back_url: str) -> HttpResponse | None:
-    """Do the deed, if the form was sent and is valid. None asks for the form to be shown."""
+def _answer(
+    admin: OfficeAdmin[Any],
+    request: HttpRequest,
+    form: DeedForm,
+    call: Callable[[Actor], Outcome],
+    context: dict[str, Any],
+) -> HttpResponse:
+    """Do the deed, if the form was sent and is valid; show the form otherwise."""
+    outcome = _outcome(request, form, call)
+    if isinstance(outcome, HttpResponse):
+        return outcome
+    if outcome is None or isinstance(outcome, Shown):
+        everything = {
+            **admin.admin_site.each_context(request),
+            "opts": admin.opts,
+            "form": form,
+            "media": admin.media + form.media,
+            **context,
+            **(outcome.facts if outcome else {}),
+        }
+        return TemplateResponse(request, outcome.template if outcome else "core/admin/deed.html", everything)
+    if isinstance(outcome, Warned):
+        messages.warning(request, str(outcome.message))
+    else:
+        messages.success(request, str(outcome))
+    return HttpResponseRedirect(context["back_url"])
+
+
+def _outcome(request: HttpRequest, form: DeedForm, call: Callable[[Actor], Outcome]) -> Outcome | None:
     if request.method != "POST" or not form.is_valid():
         return None
     try:
         with under(reason=form.cleaned_data.get(REASON) or None):
-            outcome = call(acting(request))
+            return call(acting(request))
     except DomainError as refusal:
         form.refuse(refusal)
         return None
-    if isinstance(outcome, HttpResponse):
-        return outcome
-    messages.success(request, str(outcome))
-    return HttpResponseRedirect(back_url)
-
-
-def _form_page(
-    admin: OfficeAdmin[Any], request: HttpRequest, form: DeedForm, context: Mapping[str, object]
-) -> HttpResponse:
-    everything = {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "form": form,
-        "media": admin.media + form.media,
-        **context,
-    }
-    return TemplateResponse(request, "core/admin/deed.html", everything)
 
 
 def _button(

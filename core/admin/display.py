@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from core.money import Money
 
@@ -90,6 +91,11 @@ def list_url(model: type[Model], **narrowed: object) -> str:
 def object_link(row: Model | None, text: Text = "") -> SafeString | str:
     """A link to an object's Admin page, under its own name unless another is given."""
     return NOTHING if row is None else link(change_url(row, row.pk), text or str(row))
+
+
+def short(value: object, length: int = 60) -> SafeString:
+    """A text on one line, cut; its tooltip has all of it."""
+    return format_html('<span class="dv-short" title="{}">{}</span>', value, Truncator(value).chars(length))
 
 
 def pairs(values: Mapping[str, object] | Iterable[tuple[str, object]]) -> SafeString | str:

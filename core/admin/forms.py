@@ -18,6 +18,7 @@ from unfold.widgets import (
 
 from core.admin.display import Text
 from core.errors import DomainError
+from core.ids import uuid7
 from core.money import EXPONENTS, SYMBOLS, Money
 
 if TYPE_CHECKING:
@@ -66,6 +67,13 @@ class ReasonField(forms.CharField):
         kwargs.setdefault("max_length", 1_000)
         kwargs.setdefault("widget", UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}))
         super().__init__(required=required, **kwargs)
+
+
+class KeyField(forms.CharField):
+    """The key of one filled-in form, unseen: however often it is sent, it is done once."""
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput, initial=lambda: f"admin:{uuid7()}", max_length=255)
 
 
 class MoneyTextField(forms.CharField):

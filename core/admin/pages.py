@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -66,6 +67,7 @@ class OfficeAdmin(ModelAdmin[M]):
     list_fullwidth = True
     list_disable_select_all = True
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     paginator = BoundedPaginator
     # Columns are not sorted by a click: at ten million rows only the keyset's order is free.
     sortable_by = ()
@@ -115,6 +117,23 @@ class OfficeAdmin(ModelAdmin[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
+
+    def is_offered(self, request: HttpRequest, row: M, name: str) -> bool:
+        """
+        Whether a deed makes sense for an object as it is now. Its operation decides again.
+
+        :param name: the deed's, as in ``actions_detail``
+        """
+        return True
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """The deeds that the operator may do, and that make sense."""
+        allowed: list[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]  # unfold's
+        row = self.get_object(request, unquote(str(object_id))) if allowed else None
+        if row is None:
+            return []
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
+        return [each for each in allowed if self.is_offered(request, row, each.action_name.removeprefix(prefix))]
 
     def get_facts(self, request: HttpRequest, row: M) -> Sequence[tuple[Text, object]]:
         """What an operator should see of the object while deciding about it: names and values."""
