@@ -19,7 +19,10 @@ class OfficeSite(AdminSite):
     index_template = "billing/admin/overview.html"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, extra_context)
+        # Pages register themselves with this site when they are imported: not before it exists.
+        from billing.admin.overview import overview_for
+
+        return super().index(request, {"overview": overview_for(request), **(extra_context or {})})
 
 
 def open_alerts(_request: HttpRequest) -> str:

@@ -19,6 +19,7 @@ from billing.owners import Owner
 from billing.queries.lots import as_lot, ledger_rows, replay_wallet
 from billing.rules.lots import LedgerRow, Lot, expiry, replay
 from core import clock
+from core.clock import CoreNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,38 @@ def shown_balances(user_ids: Sequence[UUID]) -> Mapping[UUID, BalanceView]:
         )
         for wallet in wallets
         if wallet.user_id is not None
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A wallet in a list, in tokens: without what has expired, and without holds that have run out."""
+
+    token_balance: int
+    held_tokens: int
+
+    @property
+    def available_tokens(self) -> int:
+        return self.token_balance - self.held_tokens
+
+
+def shown_wallets(wallets: Sequence[Wallet]) -> Mapping[UUID, Shown]:
+    """
+    Balances of many wallets in at most six queries.
+
+    :returns: by wallet id
+    """
+    expired = _expired_tokens([wallet for wallet in wallets if wallet.next_expiry_at is not None])
+    ran_out: dict[UUID, int] = {}
+    if holding := [wallet.pk for wallet in wallets if wallet.held_tokens]:
+        due = Hold.objects.filter(wallet_id__in=holding, state=Hold.State.OPEN, expires_at__lte=CoreNow())
+        ran_out = dict(due.values_list("wallet_id").annotate(tokens=Sum("tokens")))
+    return {
+        wallet.pk: Shown(
+            token_balance=wallet.token_balance - expired.get(wallet.pk, 0),
+            held_tokens=wallet.held_tokens - int(ran_out.get(wallet.pk, 0)),
+        )
+        for wallet in wallets
     }
 
 

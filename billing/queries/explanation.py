@@ -20,11 +20,13 @@ class Line:
 
     :param who: the actor, as the row recorded it
     :param because: invoice, promo code, provider's payment, hold or lot, in words
+    :param payment: what paid its invoice
     """
 
     transaction: Transaction
     who: str
     because: tuple[str, ...]
+    payment: Payment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,12 @@ def _payments_of(invoice_ids: set[UUID]) -> Mapping[UUID, Payment]:
 
 def _line(row: Transaction, payments: Mapping[UUID, Payment]) -> Line:
     because: list[str] = []
+    payment = payments.get(row.invoice.pk) if row.invoice is not None else None
     if row.invoice is not None:
         because.append(f"invoice {row.invoice} of {row.invoice.amount_money}")
         if row.invoice.promo_code is not None:
             because.append(f"promo code {row.invoice.promo_code.code}")
-        if payment := payments.get(row.invoice.pk):
+        if payment is not None:
             because.append(f"payment {payment.provider} {payment.provider_payment_id}")
     if row.hold is not None:
         because.append(f"hold {row.hold.pk} of {row.hold.tokens}")
@@ -86,7 +89,7 @@ def _line(row: Transaction, payments: Mapping[UUID, Payment]) -> Line:
         because.append(f"from the {row.reverses.type} of {_day(row.reverses.created_at)} (no. {row.reverses.sequence})")
     if row.expires_at is not None:
         because.append(f"expires {_day(row.expires_at)}")
-    return Line(row, str(row.actor.get("label") or row.actor.get("kind") or ""), tuple(because))
+    return Line(row, str(row.actor.get("label") or row.actor.get("kind") or ""), tuple(because), payment)
 
 
 def _day(moment: datetime) -> str:
