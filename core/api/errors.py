@@ -41,10 +41,22 @@ class BodyTooLarge(DomainError):
     title = _("The body is too large.")
 
 
+class UriTooLong(DomainError):
+    code = "common.uri_too_long"
+    status = 414
+    title = _("The address is too long.")
+
+
 class UnsupportedMediaType(DomainError):
     code = "common.unsupported_media_type"
     status = 415
     title = _("Send application/json in UTF-8, not compressed.")
+
+
+class HeadersTooLarge(DomainError):
+    code = "common.headers_too_large"
+    status = 431
+    title = _("The headers are too large or too many.")
 
 
 class InternalError(DomainError):

@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import IO, Any, Final
 
 from django.http import HttpRequest
-from django.http.request import UnreadablePostError
 from rest_framework.parsers import BaseParser
 
 from core.api import strict_json
@@ -66,17 +65,14 @@ def read_bounded(stream: IO[bytes]) -> bytes:
     All of a stream, if it is at most a megabyte.
 
     :raises core.api.errors.BodyTooLarge: it is longer
-    :raises core.api.errors.BadRequest: the client went away in the middle
+    :raises core.api.errors.BadRequest: the client went away in the middle, or its chunks are malformed
     """
     body = bytearray()
-    try:
-        while chunk := stream.read(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > strict_json.MAX_BODY_BYTES:
-                _throw_away(stream, _DRAINED_BYTES)
-                raise BodyTooLarge(limit_bytes=strict_json.MAX_BODY_BYTES)
-    except (UnreadablePostError, OSError) as error:
-        raise BadRequest from error
+    while chunk := _read(stream):
+        body += chunk
+        if len(body) > strict_json.MAX_BODY_BYTES:
+            _throw_away(stream, _DRAINED_BYTES)
+            raise BodyTooLarge(limit_bytes=strict_json.MAX_BODY_BYTES)
     return bytes(body)
 
 
@@ -91,12 +87,18 @@ def _join_chunks(request: HttpRequest) -> None:
 
 def _drain(request: HttpRequest, length: int) -> None:
     if length <= _DRAINED_BYTES:
-        try:
-            _throw_away(request, length)
-        except (UnreadablePostError, OSError) as error:
-            raise BadRequest from error
+        _throw_away(request, length)
 
 
 def _throw_away(stream: IO[bytes] | HttpRequest, at_most: int) -> None:
-    while at_most > 0 and (chunk := stream.read(_CHUNK_BYTES)):
+    while at_most > 0 and (chunk := _read(stream)):
         at_most -= len(chunk)
+
+
+def _read(stream: IO[bytes] | HttpRequest) -> bytes:
+    try:
+        return stream.read(_CHUNK_BYTES)
+    except Exception as error:
+        # The stream is the web server's: it raises what it likes when the client goes away, stalls or sends chunks
+        # that are none. All of it is the client's doing.
+        raise BadRequest from error
