@@ -420,7 +420,15 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "token_validity_days",
-                    models.PositiveIntegerField(blank=True, null=True, verbose_name="tokens live, days"),
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(36525),
+                        ],
+                        verbose_name="tokens live, days",
+                    ),
                 ),
                 (
                     "subscription_days",

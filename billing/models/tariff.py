@@ -55,7 +55,9 @@ class Tariff(models.Model):
         _("tokens"), default=0, validators=[MinValueValidator(0), MaxValueValidator(MAX_TOKENS)]
     )
     # How long bought tokens live; null means forever.
-    token_validity_days = models.PositiveIntegerField(_("tokens live, days"), null=True, blank=True)
+    token_validity_days = models.PositiveIntegerField(
+        _("tokens live, days"), null=True, blank=True, validators=_DAYS_FROM_ONE
+    )
     subscription_days = models.PositiveIntegerField(_("subscription, days"), default=0, validators=_DAYS)
     trial_days = models.PositiveIntegerField(_("trial, days"), default=0, validators=_DAYS)
     # One live subscription and one trial per owner and family.
