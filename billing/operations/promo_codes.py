@@ -167,6 +167,9 @@ def apply(*, invoice: Invoice, by: Actor) -> None:
 def _known(fields: Mapping[str, object]) -> dict[str, object]:
     if unknown := sorted(set(fields) - EDITABLE):
         raise ValidationFailed(fields={name: ["unknown"] for name in unknown})
+    # A model's field would cut a float off.
+    if floats := [name for name, value in fields.items() if isinstance(value, float)]:
+        raise ValidationFailed(fields={name: ["not an integer"] for name in floats})
     slug = fields.get("tariff")
     return {**fields, "tariff": tariffs.get_tariff(slug, with_archived=True)} if isinstance(slug, str) else dict(fields)
 

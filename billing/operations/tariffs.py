@@ -56,6 +56,7 @@ def change(*, slug: str, seen_version: int, by: Actor, **fields: object) -> Tari
     """
     Change a tariff that its editor has seen in its present version. Issued invoices keep what they froze.
 
+    :param slug: which tariff; it stays what it is
     :param seen_version: the version the editor saw; the row's lock makes sure only one of two succeeds
     :raises errors.TariffChanged: somebody else changed it since
     :raises errors.TariffNotFound: there is no such tariff
@@ -68,8 +69,6 @@ def change(*, slug: str, seen_version: int, by: Actor, **fields: object) -> Tari
     for name, value in known.items():
         setattr(tariff, name, value)
     _check(tariff)
-    if "slug" in known and Tariff.objects.exclude(pk=tariff.pk).filter(slug=tariff.slug).exists():
-        raise errors.TariffSlugTaken(fields={"slug": [errors.TariffSlugTaken.title]})
     tariff.save(update_fields=[*known, "updated_at"])
     # The trigger counted the version.
     tariff.refresh_from_db()
@@ -94,6 +93,9 @@ def archive(*, slug: str, by: Actor) -> Tariff:
 def _known(fields: Mapping[str, object]) -> dict[str, object]:
     if unknown := sorted(set(fields) - EDITABLE):
         raise ValidationFailed(fields={name: ["unknown"] for name in unknown})
+    # A model's field would cut a float off: 149.50 typed into a shell must not become 149 kopecks.
+    if floats := [name for name, value in fields.items() if isinstance(value, float)]:
+        raise ValidationFailed(fields={name: ["not an integer"] for name in floats})
     return dict(fields)
 
 
