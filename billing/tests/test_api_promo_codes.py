@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from billing.tests.callers import Caller, staff
 from billing.tests.factories import TESTER, InvoiceFactory, PromoCodeFactory, TariffFactory, WalletFactory
 from billing.tests.snapshots import snapshot
 from core import clock as database_clock
+from core import runtime_settings
 from core.api.moments import as_rfc3339
 from core.operations import settings
 
@@ -230,9 +232,17 @@ class TestQuotes:
         assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
 
 
+@pytest.fixture
+def three_tries() -> Iterator[None]:
+    settings.change(key=PROMO_CODE_TRIES_PER_HOUR.key, value=3, by=TESTER, reason="for a test")
+    runtime_settings.forget_cached()
+    yield
+    runtime_settings.forget_cached()
+
+
 class TestGuessing:
+    @pytest.mark.usefixtures("three_tries")
     def test_is_limited_for_each_caller(self) -> None:
-        settings.change(key=PROMO_CODE_TRIES_PER_HOUR.key, value=3, by=TESTER, reason="for a test")
         guesser, other = Caller("billing:write"), Caller("billing:write")
         body = {"user": str(WalletFactory.create().user_id), "tariff": TariffFactory.create().slug}
 
