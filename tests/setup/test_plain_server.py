@@ -1,0 +1,40 @@
+"""The role that the suite gets on a server of somebody else's."""
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from core.postgres import EmbeddedServer
+from scripts.plain_server import NoServerError, own_role
+
+from .conftest import value
+
+pytestmark = pytest.mark.setup
+
+OURS = """
+    SELECT (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'dvorik\\_ci%')
+         + (SELECT count(*) FROM pg_database WHERE datname = 'ours')
+"""
+
+
+def test_is_no_superuser_and_leaves_nothing_behind(running: EmbeddedServer) -> None:
+    with own_role(make_conninfo(**running.connection(superuser=True))) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            role = "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+            assert connection.execute(role).fetchone() == (False, True, False)
+            connection.execute("CREATE DATABASE ours")
+        assert value(running, OURS, superuser=True) == 2
+    assert value(running, OURS, superuser=True) == 0
+
+
+def test_says_why_a_server_cannot_be_used(running: EmbeddedServer) -> None:
+    connection = running.connection()
+    refusing = [
+        (connection, "permission denied to create role"),
+        (connection | {"password": "wrong"}, "password authentication failed"),
+        (connection | {"host": "127.0.0.1", "port": "1"}, "Connection refused"),
+    ]
+    for keywords, why in refusing:
+        with pytest.raises(NoServerError, match=why), own_role(make_conninfo(**keywords)):
+            pass
+    assert value(running, OURS, superuser=True) == 0
