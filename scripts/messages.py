@@ -6,6 +6,7 @@
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
 APPS = ("accounts", "audit", "billing", "config", "core")
 HOUSE = LOCALE / "ru" / "LC_MESSAGES" / "django.po"
+PLACE = re.compile(r"%\(\w+\)|\{\w+\}")
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), (1,)),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
@@ -75,9 +77,20 @@ def compiled(source: Path) -> bytes:
     catalog = _read(source)
     for message, errors in catalog.check():
         raise ValueError(f"{source.name}:{message.lineno}: {message.id!r}: {errors[0]}")
+    # Babel finds places that nothing fills, but not those that are lost.
+    for message in catalog:
+        if lost := _lost(message.id, message.string):
+            raise ValueError(f"{source.name}:{message.lineno}: {message.id!r} lost {', '.join(sorted(lost))}")
     result = io.BytesIO()
     write_mo(result, catalog)
     return result.getvalue()
+
+
+def _lost(text: object, translation: object) -> set[str]:
+    # Of several forms, "one token" needs no number.
+    if not (isinstance(text, str) and isinstance(translation, str) and translation):
+        return set()
+    return set(PLACE.findall(text)) - set(PLACE.findall(translation))
 
 
 def findings() -> Iterator[str]:
