@@ -1,0 +1,147 @@
+"""A web server of the tests' own, as production runs it, and a client that says what no HTTP library would."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from django.db import connection
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+# What would point the server at another database or change how it serves.
+_FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "BIND", "PORT", "WEB_WORKERS", "WEB_THREADS", "LOG_LEVEL")
+# Longer than stalled requests may hold the server up.
+_PATIENCE_SECONDS: Final = 60
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class WebServer:
+    """Gunicorn with ``config/gunicorn.py``: two workers of four threads, on the tests' database."""
+
+    home: Path
+    port: int = field(default_factory=_free_port)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        (self.home / "static").mkdir()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn"],
+                cwd=ROOT,
+                env=self._environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                if self.ask(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 200:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"the web server does not answer:\n{self.log.read_text()}")
+
+    def stop(self) -> None:
+        """End it and its workers."""
+        if self._process is not None:
+            for process in (psutil.Process(self._process.pid), *self.workers()):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._process.wait(timeout=10)
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.home / "web.log"
+
+    def workers(self) -> list[psutil.Process]:
+        """Its workers that live now."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid).children()
+
+    def memory(self) -> int:
+        """How much memory its workers hold, in bytes."""
+        return sum(worker.memory_info().rss for worker in self.workers())
+
+    def connect(self) -> socket.socket:
+        """A connection to it."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE_SECONDS)
+
+    def ask(self, *parts: bytes | Iterable[bytes], ends: bool = False) -> Answer:
+        """
+        Send bytes as they are, and read the answer.
+
+        :param ends: say afterwards that nothing more will come
+        """
+        with self.connect() as client:
+            # A server that has said no may close before everything is sent; its answer is there all the same.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                for part in parts:
+                    for piece in (part,) if isinstance(part, bytes) else part:
+                        client.sendall(piece)
+                if ends:
+                    client.shutdown(socket.SHUT_WR)
+            return read_answer(client)
+
+    def _environment(self) -> dict[str, str]:
+        # Any: of a database's settings
+        database: Mapping[str, Any] = connection.settings_dict
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in _FOREIGN and not name.startswith(("POSTGRES_", "PG", "COV_", "PYTEST_"))
+        }
+        return kept | {
+            "POSTGRES_HOST": str(database["HOST"]),
+            "POSTGRES_PORT": str(database["PORT"] or 5432),
+            "POSTGRES_USER": str(database["USER"]),
+            "POSTGRES_PASSWORD": str(database["PASSWORD"]),
+            "POSTGRES_DB": str(database["NAME"]),
+            "DVORIK_HOME": str(self.home),
+            "PORT": str(self.port),
+            "PYTHONPATH": str(ROOT),
+        }
+
+
+def read_answer(client: socket.socket) -> Answer:
+    """Read one answer."""
+    response = http.client.HTTPResponse(client)
+    response.begin()
+    body = response.read()
+    return Answer(response.status, dict(response.getheaders()), body)
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Everything that the server says until it closes the connection."""
+    said = b""
+    with suppress(ConnectionResetError):
+        while piece := client.recv(65536):
+            said += piece
+    return said
