@@ -58,7 +58,7 @@ class ManualPaymentForm(DeedForm):
         invoice: Invoice = self.target
         asks = _("The invoice asks %(amount)s.") % {"amount": invoice.amount_money}
         self.fields["amount"] = MoneyTextField(
-            label=_("amount received"), currency=invoice.currency, help_text=asks if _is_payable(invoice) else _SURPLUS
+            label=_("Amount received"), currency=invoice.currency, help_text=asks if _is_payable(invoice) else _SURPLUS
         )
 
 

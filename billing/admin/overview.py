@@ -53,12 +53,13 @@ class Chart:
     A drawing and what it says in words.
 
     :param kind: of Chart.js
+    :param data: of one drawing, or of several under each other, each with a scale of its own
     :param words: for those who cannot see it
     """
 
     title: str
     kind: str
-    data: str
+    data: Sequence[str]
     options: str
     words: str
     legend: Sequence[tuple[str, str, str]] = ()
@@ -140,7 +141,7 @@ def _revenue_chart(revenue: Revenue) -> Chart:
     return Chart(
         title=title,
         kind="bar",
-        data=_data(list(revenue.days), [_bars(title, values, _GREEN)]),
+        data=[_data(list(revenue.days), _bars(title, values, _GREEN))],
         options=_options(),
         words=_("%(title)s: %(total)s in 30 days.") % {"title": title, "total": total},
         is_empty=not any(values),
@@ -148,13 +149,16 @@ def _revenue_chart(revenue: Revenue) -> Chart:
 
 
 def _tokens_chart(movements: TokenMovements) -> Chart:
+    period = [day.day for day in movements.days]
     sold, spent = [day.sold for day in movements.days], [day.spent for day in movements.days]
     return Chart(
         title=_("Tokens sold and spent per day"),
         kind="bar",
-        data=_data(
-            [day.day for day in movements.days], [_bars(_("sold"), sold, _GREEN), _bars(_("spent"), spent, _BLUE)]
-        ),
+        # What one big sale brings is spent for months: on one scale the spending would be invisible.
+        data=[
+            _data(period, _bars(_("sold"), sold, _GREEN)),
+            _data(period, _bars(_("spent"), spent, _BLUE)),
+        ],
         options=_options(),
         words=_("Tokens in 30 days: %(sold)s sold, %(spent)s spent.")
         % {"sold": number(sum(sold)), "spent": number(sum(spent))},
@@ -179,7 +183,7 @@ def _customers_chart(movements: TokenMovements) -> Chart:
     return Chart(
         title=_("Active customers per day"),
         kind="line",
-        data=_data([day.day for day in movements.days], [line]),
+        data=[_data([day.day for day in movements.days], line)],
         options=_options(),
         words=_("Customers who spent tokens in 30 days: %(customers)s.") % {"customers": number(movements.customers)},
         is_empty=not any(customers),
@@ -203,7 +207,7 @@ def _invoices_chart(counts: Mapping[str, int]) -> Chart:
     return Chart(
         title=_("Invoices of 30 days, by status"),
         kind="doughnut",
-        data=json.dumps(data),
+        data=[json.dumps(data)],
         options=json.dumps(
             {
                 "animation": False,
@@ -231,12 +235,12 @@ def _bars(label: str, values: Sequence[float], colour: str) -> dict[str, Any]:
     }
 
 
-def _data(days: Sequence[date], datasets: list[dict[str, Any]]) -> str:
-    return json.dumps({"labels": [date_format(day, "j M") for day in days], "datasets": datasets})
+def _data(days: Sequence[date], dataset: dict[str, Any]) -> str:
+    return json.dumps({"labels": [date_format(day, "j M") for day in days], "datasets": [dataset]})
 
 
 def _options() -> str:
-    grid = {"drawTicks": False}
+    grid = {"drawTicks": False, "lineWidth": 0.6}
     return json.dumps(
         {
             "animation": False,

@@ -149,7 +149,7 @@ class BatchForm(DiscountForm, DeedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["tariff"].required = False
-        self.fields["tariff"].label = _("only for tariff")
+        self.fields["tariff"].label = _("Only for tariff")
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

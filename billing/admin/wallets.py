@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +23,7 @@ from billing.owners import Owner
 from billing.queries.balances import Shown, shown_wallets
 from core.actors import Actor
 from core.admin.deeds import Outcome, deed
-from core.admin.display import Text, badge, moment, number
+from core.admin.display import Text, badge, moment, number, object_link
 from core.admin.filters import range_filter
 from core.admin.forms import DeedForm, KeyField, ReasonField, ReasonForm, integer_widget, moment_field
 from core.admin.pages import ReadOnlyAdmin
@@ -72,12 +72,17 @@ class WalletAdmin(ReadOnlyAdmin[Wallet]):
         "state",
     )
     list_filter = (FrozenFilter, range_filter("next_expiry_at", _("next expiry")))
-    list_select_related = ("user", "company")
     search_fields = ("user",)
     search_help_text = _("@username, Telegram id, login or id of a customer, or the id of a company or wallet")
     actions_detail = ("credit", "freeze", "unfreeze")
     fields: ClassVar[Any] = ("owner_of",)
     readonly_fields = ("owner_of",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Wallet]:
+        return super().get_queryset(request).select_related("user", "company")
+
+    def name_of(self, row: Wallet) -> str:
+        return owner_name(row)
 
     def find(self, term: str) -> Q:
         return owner(term)
@@ -136,7 +141,6 @@ class WalletAdmin(ReadOnlyAdmin[Wallet]):
     def get_facts(self, request: HttpRequest, row: Wallet) -> Sequence[tuple[Text, object]]:
         shown = shown_wallets([row])[row.pk]
         return (
-            (_("customer"), owner_name(row)),
             (_("balance"), number(shown.token_balance)),
             (_("held"), number(shown.held_tokens)),
             (_("available"), number(shown.available_tokens)),
@@ -155,7 +159,8 @@ class WalletAdmin(ReadOnlyAdmin[Wallet]):
     ) -> HttpResponse:
         if obj is not None:
             context["statement"] = Statement.of(obj, before=request.GET.get("before", ""))
-            context["title"] = owner_name(obj)
+            context["owner_name"] = owner_name(obj)
+            context["owner_link"] = object_link(obj.user or obj.company, _("the customer's page"))
         return super().render_change_form(request, context, add=add, change=change, form_url=form_url, obj=obj)
 
     @admin.display(description=_("customer"))

@@ -94,9 +94,10 @@ def deed(
                 "title": title,
                 "original": row,
                 "explanation": explanation,
-                "submit": submit or title,
+                "submit_label": submit or title,
                 "is_dangerous": variant == "danger",
                 "back_url": back_url,
+                "name_of_original": self.name_of(row),
                 "facts": self.get_facts(request, row),
             }
             return _answer(self, request, filled, lambda by: function(self, request, row, filled, by), context)
@@ -127,7 +128,7 @@ def list_deed(
             context = {
                 "title": title,
                 "explanation": explanation,
-                "submit": submit or title,
+                "submit_label": submit or title,
                 "back_url": list_url(self.model),
             }
             return _answer(self, request, filled, lambda by: function(self, request, filled, by), context)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
@@ -39,6 +40,13 @@ def in_words(refusal: DomainError) -> list[str]:
     if refusal.detail:
         said.append(str(refusal.detail))
     return said
+
+
+def begin_with_capitals(form: forms.BaseForm) -> None:
+    """Write labels as Django writes those of a model's fields."""
+    for field in form.fields.values():
+        if field.label:
+            field.label = capfirst(str(field.label))
 
 
 class RefusableForm(_FormBase):
@@ -132,6 +140,10 @@ class OperationForm(RefusableForm, _ModelForm):
 
     reason = ReasonField(required=False)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        begin_with_capitals(self)
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if self.refusal is not None:
@@ -149,6 +161,7 @@ class DeedForm(RefusableForm, forms.Form):
     def __init__(self, *args: Any, target: Any = None, **kwargs: Any) -> None:
         self.target = target
         super().__init__(*args, **kwargs)
+        begin_with_capitals(self)
 
 
 class ReasonForm(DeedForm):

@@ -118,6 +118,10 @@ class OfficeAdmin(ModelAdmin[M]):
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
+    def name_of(self, row: M) -> str:
+        """How people call an object, where that is more than its text; queries are permitted."""
+        return str(row)
+
     def is_offered(self, request: HttpRequest, row: M, name: str) -> bool:
         """
         Whether a deed makes sense for an object as it is now. Its operation decides again.
@@ -152,6 +156,7 @@ class OfficeAdmin(ModelAdmin[M]):
         form_url: str = "",
         obj: M | None = None,
     ) -> HttpResponse:
+        context["show_save_and_add_another"] = False
         if obj is not None and IS_POPUP_VAR not in request.GET:
             context["panels"] = self.get_panels(request, obj)
             if self.shows_history:
