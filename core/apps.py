@@ -10,6 +10,9 @@ class CoreConfig(AppConfig):
     verbose_name = _("System")
 
     def ready(self) -> None:
+        # Not from a ``core.admin`` that Admin discovers: its site is made of modules of that package.
+        from core.admin import jobs, settings  # noqa: F401  their pages register themselves
+
         configure_structlog()
         # Errors are known by their classes, so every app's must be loaded before the first one is looked up.
         autodiscover_modules("errors", "api.errors")
