@@ -1,0 +1,8 @@
+"""
+Admin of people, companies, keys and roles, a file for each noun. Django looks for pages here; each file registers its
+own.
+"""
+
+from accounts.admin import api_keys, companies, roles, users, wording
+
+__all__ = ["api_keys", "companies", "roles", "users", "wording"]
