@@ -1,0 +1,73 @@
+"""One row of each model, as the house makes it, that nothing else refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import Model
+
+from accounts.models import ApiKey, Company, Membership, User
+from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, UserFactory
+from audit.models import AdminAlert, AuditLog
+from audit.operations import alerts
+from audit.tests.factories import AuditLogFactory
+from billing.models import (
+    Hold,
+    Invoice,
+    InvoiceCounter,
+    LotCheckpoint,
+    Payment,
+    PromoCode,
+    PromoRedemption,
+    ReconciliationCheckpoint,
+    Tariff,
+    Transaction,
+    Wallet,
+)
+from billing.tests import deeds
+from billing.tests.factories import (
+    HoldFactory,
+    InvoiceFactory,
+    PaymentFactory,
+    PromoCodeFactory,
+    TariffFactory,
+    WalletFactory,
+    funded_wallet,
+)
+from core import clock
+from core.ids import uuid7
+from core.models import IdempotencyRecord, Job, Setting, Throttle
+
+
+def _redemption() -> PromoRedemption:
+    found: PromoRedemption = InvoiceFactory.create(promo_code=PromoCodeFactory.create()).redemption
+    return found
+
+
+SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
+    IdempotencyRecord: lambda: IdempotencyRecord.objects.create(caller="api_key:1", key="k", request_hash="0" * 64),
+    Job: lambda: Job.objects.create(id=uuid7(), name="core.some", max_attempts=3, lease_seconds=60),
+    Setting: lambda: Setting.objects.create(key="core.some", value=1, updated_by="tests"),
+    Throttle: lambda: Throttle.objects.create(scope="some", subject="one", empty_at=clock.now() + timedelta(seconds=1)),
+    AuditLog: AuditLogFactory.create,
+    AdminAlert: lambda: alerts.raise_alert("audit.some", severity="info", title="Something"),
+    User: UserFactory.create,
+    Company: CompanyFactory.create,
+    Membership: MembershipFactory.create,
+    ApiKey: ApiKeyFactory.create,
+    Wallet: WalletFactory.create,
+    Transaction: lambda: deeds.charge(funded_wallet()).transaction,
+    Hold: HoldFactory.create,
+    Tariff: TariffFactory.create,
+    PromoCode: PromoCodeFactory.create,
+    PromoRedemption: _redemption,
+    Invoice: InvoiceFactory.create,
+    InvoiceCounter: lambda: InvoiceCounter.objects.create(year=2026, last_number=1),
+    Payment: PaymentFactory.create,
+    LotCheckpoint: lambda: LotCheckpoint.objects.create(wallet=WalletFactory.create(), sequence=1, lots=[]),
+    ReconciliationCheckpoint: lambda: ReconciliationCheckpoint.objects.create(
+        wallet=WalletFactory.create(), sequence=1, balance=1
+    ),
+}
