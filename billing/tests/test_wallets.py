@@ -155,7 +155,9 @@ class TestOwners:
             assert balances.get_wallet(owner) == balances.find_wallet(owner) == person
         assert balances.get_wallet(Owner.company(company.company_id)) == company
 
-    @pytest.mark.parametrize("owner", [Owner.user(uuid7()), Owner.telegram(1), Owner.company(uuid7())], ids=lambda owner: owner.kind)
+    @pytest.mark.parametrize(
+        "owner", [Owner.user(uuid7()), Owner.telegram(1), Owner.company(uuid7())], ids=lambda owner: owner.kind
+    )
     def test_nobodys_wallet_is_not_found(self, owner: Owner) -> None:
         WalletFactory.create()
         assert balances.find_wallet(owner) is None
