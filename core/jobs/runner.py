@@ -155,8 +155,7 @@ def _failed(claimed: Claim, error: Exception, pause_after_first: float) -> Outco
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
     text = _storable("".join(traceback.format_exception(error)))
-    # Jitter needs no secrecy.
-    chance = random.random()  # noqa: S311
+    chance = random.random()  # noqa: S311 (jitter needs no secrecy)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             _FAILED,
