@@ -1,7 +1,9 @@
 """The laws of the tree itself: what may lie at its root, how files may be called, and how long they get."""
 
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,14 +43,19 @@ def findings(root: Path) -> Iterator[str]:
 def _of_one_file(path: Path, name: Path) -> Iterator[str]:
     if path.name in NAMELESS:
         yield f"{name}: a name that says nothing; name it after what is in it"
-    lines = path.read_text("utf-8").splitlines()
-    if len(lines) > FULL and "migrations" not in path.parts:
-        yield f"{name}: {len(lines)} lines; a file is full at {FULL}"
-    for number, line in enumerate(lines, start=1):
-        if UNFINISHED.search(line):
-            yield f"{name}:{number}: unfinished work belongs into an issue"
-        if BARE_SILENCE.search(line):
-            yield f"{name}:{number}: a silenced finding names its code and its reason"
+    text = path.read_text("utf-8")
+    lines = len(text.splitlines())
+    if lines > FULL and "migrations" not in path.parts:
+        yield f"{name}: {lines} lines; a file is full at {FULL}"
+    if "#" not in text:
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        if UNFINISHED.search(token.string):
+            yield f"{name}:{token.start[0]}: unfinished work belongs into an issue"
+        if BARE_SILENCE.search(token.string):
+            yield f"{name}:{token.start[0]}: a silenced finding names its code and its reason"
 
 
 def main() -> int:

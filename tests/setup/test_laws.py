@@ -29,7 +29,9 @@ def test_finds_what_a_file_may_not_have(tmp_path: Path, name: str, line: str, fi
 
 def test_permits_a_reasoned_exception(tmp_path: Path) -> None:
     (tmp_path / "core").mkdir()
-    (tmp_path / "core" / "fine.py").write_text("x = 1  # noqa: S105 (no secret)\ny = x  # type: ignore[misc]  # why\n")
+    (tmp_path / "core" / "fine.py").write_text(
+        "x = 1  # noqa: S105 (no secret)\ny = x  # type: ignore[misc]  # why\nz = '# TODO: in a text'\n"
+    )
     assert list(laws_of_files.findings(tmp_path)) == []
     (tmp_path / "stray").mkdir()
     assert len(list(laws_of_files.findings(tmp_path))) == 1, "nothing else grows at the root"
