@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,9 @@ from core.actors import Actor
 from core.database import operation
 from core.errors import ValidationFailed
 from core.money import MAX_MINOR_UNITS, Money
+
+# Those that say that money has arrived; ``promo`` is the house's own word for that none has to.
+_PROVIDERS: Final = tuple(each.value for each in Payment.Provider if each is not Payment.Provider.PROMO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,37 @@ def record_success(
     :raises errors.InvoiceNotFound: there is no such invoice
     :raises errors.PaymentOfAnotherInvoice: the provider's payment is known for another invoice
     :raises errors.IdempotencyMismatch: the key or the provider's payment came with other facts before
+    :raises core.errors.IdempotencyKeyInvalid: the key is none
     """
     _check(provider, provider_payment_id, amount)
+    keys.checked(key)
+    return _record(invoice_id, provider, provider_payment_id, amount, key=key, by=by)
+
+
+@operation
+def settle_free(*, invoice_id: UUID, by: Actor) -> Recorded:
+    """
+    Settle an invoice that a discount covers whole, as provider ``promo``: no provider is called.
+
+    :raises core.errors.ValidationFailed: it asks for money
+    :raises errors.InvoiceNotFound: there is no such invoice
+    """
+    _wallet, invoice = locks.invoice(invoice_id)
+    if invoice.amount:
+        raise ValidationFailed(fields={"invoice_id": [str(invoice.amount_money)]})
+    return _record(
+        invoice_id,
+        Payment.Provider.PROMO,
+        f"promo:{invoice_id}",
+        invoice.amount_money,
+        key=keys.own("invoice", invoice_id, "free"),
+        by=by,
+    )
+
+
+def _record(
+    invoice_id: UUID, provider: str, provider_payment_id: str, amount: Money, *, key: str, by: Actor
+) -> Recorded:
     wallet, invoice = locks.invoice(invoice_id)
     # Look for a replay only after the lock: two reports of one payment may arrive together.
     if first := _find_first(invoice, provider, provider_payment_id, key):
@@ -105,28 +138,14 @@ def record_success(
     return Recorded(payment, invoice, replayed=False)
 
 
-@operation
-def settle_free(*, invoice_id: UUID, by: Actor) -> Recorded:
-    """Settle an invoice that a discount covers whole, as provider ``promo``: no provider is called."""
-    return record_success(
-        invoice_id=invoice_id,
-        provider=Payment.Provider.PROMO,
-        provider_payment_id=f"promo:{invoice_id}",
-        amount=Invoice.objects.get(pk=invoice_id).amount_money,
-        key=keys.own("invoice", invoice_id, "free"),
-        by=by,
-    )
-
-
 def _check(provider: str, provider_payment_id: str, amount: Money) -> None:
     wrong: dict[str, list[str]] = {}
-    if provider not in Payment.Provider.values:
-        wrong["provider"] = [", ".join(Payment.Provider.values)]
+    if provider not in _PROVIDERS:
+        wrong["provider"] = [", ".join(_PROVIDERS)]
     if not 1 <= len(provider_payment_id) <= 255:
         wrong["provider_payment_id"] = ["1 … 255"]
-    least = 0 if provider == Payment.Provider.PROMO else 1
-    if not least <= amount.amount <= MAX_MINOR_UNITS:
-        wrong["amount"] = [f"{least} … {MAX_MINOR_UNITS}"]
+    if not 1 <= amount.amount <= MAX_MINOR_UNITS:
+        wrong["amount"] = [f"1 … {MAX_MINOR_UNITS}"]
     if wrong:
         raise ValidationFailed(fields=wrong)
 
