@@ -12,8 +12,11 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from accounts.api.authentication import BELIEVED_SECONDS
+from accounts.operations import api_keys
 from accounts.scopes import SCOPES
 from accounts.tests.factories import api_key_header
+from core.actors import SYSTEM
 from core.api.worker import STALL_SECONDS
 from tests.fuzz.wire import Answer, WebServer, read_all, read_answer
 
@@ -211,8 +214,28 @@ class TestRequests:
                 assert_problem(read_answer(client), 400)
 
 
-def _get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+class TestKeys:
+    def test_that_are_revoked_are_refused_by_every_worker_within_a_second(
+        self, server: WebServer, key: str, django_db_blocker: DjangoDbBlocker
+    ) -> None:
+        def ask() -> int:
+            return server.ask(_get("/api/v1/users?limit=1", f"Authorization: Api-Key {shown}\r\n")).status
+
+        with django_db_blocker.unblock():
+            row, shown = api_keys.create(name="Leaky", scopes=["users:read"], by=SYSTEM)
+            assert {ask() for _ in range(20)} == {200}
+            api_keys.revoke(key_id=row.pk, by=SYSTEM, reason="leaked")
+        end = time.monotonic() + BELIEVED_SECONDS
+        refused = 0
+        while refused < 20:
+            asked_at = time.monotonic()
+            status = ask()
+            assert status == 401 or (status == 200 and asked_at < end), "still let in"
+            refused += status == 401
+
+
+def _get(path: str, headers: str = "") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
 
 
 def _post(key: str, headers: str) -> bytes:

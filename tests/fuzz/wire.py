@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import subprocess
 import sys
@@ -12,14 +11,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
-from django.db import connection
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
-# What would point the server at another database or change how it serves.
-_FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "BIND", "PORT", "WEB_WORKERS", "WEB_THREADS", "LOG_LEVEL")
+from core.tests.processes import ROOT, environment
+
 # Longer than stalled requests may hold the server up.
 _PATIENCE_SECONDS: Final = 60
 
@@ -55,7 +52,7 @@ class WebServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn"],
                 cwd=ROOT,
-                env=self._environment(),
+                env=environment(self.home) | {"PORT": str(self.port)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -109,25 +106,6 @@ class WebServer:
                 if ends:
                     client.shutdown(socket.SHUT_WR)
             return read_answer(client)
-
-    def _environment(self) -> dict[str, str]:
-        # Any: of a database's settings
-        database: Mapping[str, Any] = connection.settings_dict
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in _FOREIGN and not name.startswith(("POSTGRES_", "PG", "COV_", "PYTEST_"))
-        }
-        return kept | {
-            "POSTGRES_HOST": str(database["HOST"]),
-            "POSTGRES_PORT": str(database["PORT"] or 5432),
-            "POSTGRES_USER": str(database["USER"]),
-            "POSTGRES_PASSWORD": str(database["PASSWORD"]),
-            "POSTGRES_DB": str(database["NAME"]),
-            "DVORIK_HOME": str(self.home),
-            "PORT": str(self.port),
-            "PYTHONPATH": str(ROOT),
-        }
 
 
 def read_answer(client: socket.socket) -> Answer:

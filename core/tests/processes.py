@@ -1,0 +1,57 @@
+"""Processes of the house that tests start beside themselves, on the tests' own database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connection
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+# What would point a process at another database or change how it serves.
+_FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "BIND", "PORT", "WEB_WORKERS", "WEB_THREADS", "LOG_LEVEL")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """
+    The environment of a process that works on the tests' database.
+
+    :param home: where it may keep files
+    """
+    database: Mapping[str, Any] = connection.settings_dict
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _FOREIGN and not name.startswith(("POSTGRES_", "PG", "COV_", "PYTEST_"))
+    }
+    return kept | {
+        "POSTGRES_HOST": str(database["HOST"]),
+        "POSTGRES_PORT": str(database["PORT"] or 5432),
+        "POSTGRES_USER": str(database["USER"]),
+        "POSTGRES_PASSWORD": str(database["PASSWORD"]),
+        "POSTGRES_DB": str(database["NAME"]),
+        "DVORIK_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def manage(home: Path, *arguments: str, says: str = "") -> subprocess.CompletedProcess[str]:
+    """
+    Run a command of ``manage.py`` to its end.
+
+    :param says: what stands on its standard input
+    """
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(home),
+        input=says,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
