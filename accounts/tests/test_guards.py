@@ -185,11 +185,18 @@ def test_refuses_a_person_who_brought_themselves() -> None:
         UserFactory.create(id=user.pk, referred_by_id=user.pk)
 
 
-@pytest.mark.parametrize("field", ["telegram_id", "login", "referral_code"])
-def test_refuses_a_second_person_with_the_same(field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "constraint"),
+    [
+        ("telegram_id", "accounts_user_telegram_id_key"),
+        ("login", "accounts_user_login_key"),
+        ("referral_code", "accounts_user_referral_code_key"),
+    ],
+)
+def test_refuses_a_second_person_with_the_same(field: str, constraint: str) -> None:
     first = UserFactory.create(login="olga")
 
-    with pytest.raises(IntegrityError, match=f"accounts_user_{field}_key"), transaction.atomic():
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         UserFactory.create(**{field: getattr(first, field)})
 
 

@@ -34,7 +34,7 @@ def rows(question: str, *params: Any) -> list[tuple[Any, ...]]:
 
 
 @cache
-def test_sources() -> Sources:
+def sources_of_tests() -> Sources:
     """The text of every test file, by its path from the root."""
     return {path: text for path, text in sources().items() if Path(path).name.startswith("test_")}
 
