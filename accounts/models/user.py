@@ -98,6 +98,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["-created_at", "-id"], name="accounts_user_newest_first"),
+            # Few among very many, each a list of Admin's.
+            models.Index(fields=["-created_at", "-id"], name="accounts_user_staff", condition=Q(is_staff=True)),
+            models.Index(fields=["-created_at", "-id"], name="accounts_user_kept_out", condition=Q(is_active=False)),
             # Support looks people up by the beginning of their @name, in any letter case.
             models.Index(OpClass(Upper("username"), "text_pattern_ops"), name="accounts_user_by_name_prefix"),
         ]

@@ -49,6 +49,8 @@ class AdminAlert(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["fingerprint", "created_at"], name="audit_adminalert_by_print"),
             models.Index(fields=["-last_seen_at", "-id"], name="audit_adminalert_by_last_seen"),
+            # Every page of Admin counts them.
+            models.Index(fields=["-last_seen_at", "-id"], name="audit_adminalert_open", condition=Q(status="open")),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
