@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -15,12 +16,20 @@ def _static(path: str) -> Any:
     return lambda _request: static(path)
 
 
-def _item(title: Promise, icon: str, model: str, *, badge: str | None = None) -> dict[str, Any]:
-    """A line of the sidebar: the list of a model, for those who may see it."""
+def _item(
+    title: Promise, icon: str, model: str, *, permission: str = "", badge: Callable[[], str] | None = None
+) -> dict[str, Any]:
+    """
+    A line of the sidebar: the list of a model, for those who may see it.
+
+    :param permission: what it takes to see it; to view or change the model by default
+    :param badge: the figure beside it, empty for none
+    """
     app, name = model.split(".")
+    enough = [permission] if permission else [f"{app}.view_{name}", f"{app}.change_{name}"]
 
     def may_see(request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")
+        return any(request.user.has_perm(each) for each in enough)
 
     item: dict[str, Any] = {
         "title": title,
@@ -28,13 +37,16 @@ def _item(title: Promise, icon: str, model: str, *, badge: str | None = None) ->
         "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
         "permission": may_see,
     }
-    if badge:
-        item |= {"badge": badge, "badge_variant": "danger", "badge_style": "solid"}
+    if badge and (figure := badge()):
+        item |= {"badge": figure, "badge_variant": "danger", "badge_style": "solid"}
     return item
 
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     """The navigation, grouped by what people come for."""
+    # Settings are read before there are models.
+    from config.admin_site import dead_jobs, open_alerts
+
     return [
         {
             "items": [{"title": _("Overview"), "icon": "monitoring", "link": reverse_lazy("admin:index")}],
@@ -67,7 +79,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Oversight"),
             "items": [
-                _item(_("Alerts"), "notifications", "audit.adminalert", badge="config.admin_site.open_alerts"),
+                _item(_("Alerts"), "notifications", "audit.adminalert", badge=open_alerts),
                 _item(_("Audit log"), "history", "audit.auditlog"),
             ],
         },
@@ -75,9 +87,9 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("System"),
             "items": [
                 _item(_("API keys"), "key", "accounts.apikey"),
-                _item(_("Jobs"), "manufacturing", "core.job", badge="config.admin_site.dead_jobs"),
+                _item(_("Jobs"), "manufacturing", "core.job", badge=dead_jobs),
                 _item(_("Settings"), "tune", "core.setting"),
-                _item(_("Roles"), "shield_person", "auth.group"),
+                _item(_("Roles"), "shield_person", "auth.group", permission="accounts.view_user"),
             ],
         },
     ]
@@ -104,7 +116,6 @@ UNFOLD: Final[dict[str, Any]] = {
     "BORDER_RADIUS": "8px",
     "STYLES": [_static("core/admin.css")],
     "ACCOUNT": {"navigation": account_links},
-    "COMMAND": {"search_callback": "config.admin_site.find"},
     "SIDEBAR": {"show_search": False, "command_search": True, "navigation": sidebar},
     "COLORS": {
         # A green of old courtyards; its 600 carries white text at 5:1.
