@@ -52,7 +52,7 @@ def outcomes(*runners: Callable[[], R]) -> Outcomes[R]:
 
         return run
 
-    with _turn(len(runners)):
+    with turn(len(runners)):
         each = race(*[told(runner) for runner in runners])
     return Outcomes(
         [one for one in each if not isinstance(one, DomainError)],
@@ -61,7 +61,8 @@ def outcomes(*runners: Callable[[], R]) -> Outcomes[R]:
 
 
 @contextmanager
-def _turn(connections: int) -> Iterator[None]:
+def turn(connections: int) -> Iterator[None]:
+    """Within the block, this test process alone may open so many connections, if they are more than a few."""
     if connections <= _FEW:
         yield
         return
