@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -34,9 +32,6 @@ class HoldAdmin(ReadOnlyAdmin[Hold]):
         (_("Why"), {"fields": (("description", "who"),)}),
         (_("Where it came from"), {"fields": (("shown_id", "key"), ("facts",))}),
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Hold | None = None) -> Sequence[str]:
-        return [name for _title, options in self.fieldsets for line in options["fields"] for name in line]
 
     def find(self, term: str) -> Q:
         return by_id(term) | of_customer(term)

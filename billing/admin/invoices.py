@@ -89,18 +89,27 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
     search_help_text = _("A number like 2026-000042, an id, or a customer's @username or Telegram id")
     actions_detail = ("record_payment", "cancel")
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": (("shown_number", "state"), ("customer", "used_code"), ("of_tariff", "version"))}),
         (
-            _("To pay"),
-            {"fields": (("list_price_money", "discount_money", "asked_money"), ("stars_money",))},
+            None,
+            {
+                "fields": (
+                    ("shown_number", "customer", "state"),
+                    ("of_tariff", "version", "used_code"),
+                    ("when", "until", "paid"),
+                )
+            },
         ),
-        (_("For"), {"fields": (("given_tokens", "extra_tokens"), ("lifetime", "subscription"))}),
-        (_("When"), {"fields": (("when", "until", "paid"),)}),
+        (
+            _("What was promised"),
+            {
+                "fields": (
+                    ("list_price_money", "discount_money", "asked_money", "stars_money"),
+                    ("given_tokens", "extra_tokens", "lifetime", "subscription"),
+                )
+            },
+        ),
         (_("Where it came from"), {"fields": (("shown_id", "key"),)}),
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Sequence[str]:
-        return [name for _title, options in self.fieldsets for line in options["fields"] for name in line]
 
     def find(self, term: str) -> Q:
         year, dash, number_in_year = term.partition("-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -32,9 +31,6 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
         (None, {"fields": (("received_money", "asked_money"), ("state", "outcome"), ("customer", "of_invoice"))}),
         (_("Where it came from"), {"fields": (("provider", "shown_provider_id"), ("when", "shown_id"), ("key",))}),
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> Sequence[str]:
-        return [name for _title, options in self.fieldsets for line in options["fields"] for name in line]
 
     def get_keyset(self, request: HttpRequest) -> tuple[str, ...]:
         return ("-created_at", "-id") if is_narrowed(request, "created_at") else self.keyset

@@ -14,6 +14,7 @@ from accounts.queries import find_user
 from billing.models import PromoCode, Tariff
 from billing.models.tariff import CURRENCIES
 from billing.operations import promo_codes as operations
+from core.admin.display import Text
 from core.admin.forms import (
     DeedForm,
     MoneyTextField,
@@ -67,10 +68,22 @@ def value_field() -> MoneyTextField:
     )
 
 
+def tariff_field(label: Text, *, required: bool = True) -> forms.ModelChoiceField[Tariff]:
+    """One of all tariffs, the archived ones included."""
+    return forms.ModelChoiceField(
+        label=label,
+        required=required,
+        queryset=Tariff.objects.order_by("sort_order", "slug"),
+        widget=UnfoldAdminSelectWidget(),
+        empty_label=_("Select value"),
+    )
+
+
 class PromoCodeForm(DiscountForm, OperationForm):
     """A code as an operator edits it."""
 
     value = value_field()
+    tariff = tariff_field(_("only for tariff"), required=False)
 
     class Meta:
         model = PromoCode
@@ -97,22 +110,13 @@ def value_as_typed(promo_code: PromoCode) -> str:
     return str(promo_code.discount_value)
 
 
-def _tariffs() -> forms.ModelChoiceField[Tariff]:
-    return forms.ModelChoiceField(
-        label=_("tariff"),
-        queryset=Tariff.objects.order_by("sort_order", "slug"),
-        widget=UnfoldAdminSelectWidget(),
-        empty_label=_("Select value"),
-    )
-
-
 class BatchForm(DiscountForm, DeedForm):
     """What a batch of codes has in common."""
 
     count = forms.IntegerField(
         label=_("how many"), min_value=1, max_value=operations.MAX_BATCH, initial=10, widget=integer_widget()
     )
-    prefix = forms.CharField(
+    prefix = forms.CharField(  # type: ignore[assignment]  # Django takes declared fields out of the class
         label=_("prefix"),
         required=False,
         max_length=32,
@@ -141,15 +145,10 @@ class BatchForm(DiscountForm, DeedForm):
     max_uses_per_wallet = forms.IntegerField(
         label=_("uses at most per customer"), min_value=1, max_value=2**31 - 1, initial=1, widget=integer_widget()
     )
-    tariff = _tariffs()
+    tariff = tariff_field(_("only for tariff"), required=False)
     valid_from = moment_field(_("valid from"))
     valid_until = moment_field(_("valid until"))
     reason = ReasonField(required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["tariff"].required = False
-        self.fields["tariff"].label = _("Only for tariff")
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -172,7 +171,7 @@ class SimulatorForm(DeedForm):
         widget=text_widget(autocomplete="off"),
         help_text=_("@username, Telegram id, login or id"),
     )
-    tariff = _tariffs()
+    tariff = tariff_field(_("tariff"))
     code = forms.CharField(
         label=_("promo code"),
         required=False,

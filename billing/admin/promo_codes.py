@@ -43,14 +43,14 @@ class PromoCodeAdmin(OperationAdmin[PromoCode]):
     fieldsets: ClassVar[Any] = (
         (None, {"fields": (("code", "is_active"), ("discount_type", "value", "currency"), "tariff")}),
         (_("How often"), {"fields": (("max_uses", "max_uses_per_wallet"),)}),
-        (_("When"), {"fields": (("valid_from", "valid_until"),)}),
+        (_("When"), {"fields": ("valid_from", "valid_until")}),
         (_("The change"), {"fields": ("reason",)}),
     )
 
     def find(self, term: str) -> Q:
         return Q(code__startswith=normalised(term))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: PromoCode | None = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: PromoCode | None = None) -> tuple[str, ...]:
         return ("code",) if obj else ()
 
     def perform(self, request: HttpRequest, row: PromoCode, form: Any, *, by: Actor, change: bool) -> PromoCode:

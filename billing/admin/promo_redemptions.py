@@ -30,16 +30,6 @@ class PromoRedemptionAdmin(ReadOnlyAdmin[PromoRedemption]):
         (None, {"fields": (("used_code", "customer"), ("of_invoice", "shown_state"), ("when", "closed"))}),
         (_("What it gave"), {"fields": (("discount_money", "bonus_tokens"),)}),
     )
-    readonly_fields = (
-        "used_code",
-        "customer",
-        "of_invoice",
-        "shown_state",
-        "when",
-        "closed",
-        "discount_money",
-        "bonus_tokens",
-    )
 
     def find(self, term: str) -> Q:
         return Q(promo_code__code=normalised(term))

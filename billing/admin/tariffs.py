@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from billing import errors
 from billing.models import Tariff
@@ -40,6 +41,7 @@ class TariffForm(OperationForm):
     class Meta:
         model = Tariff
         fields = sorted(operations.EDITABLE - {"limits"})
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -72,7 +72,7 @@ class Wallet(models.Model):
         verbose_name = _("wallet")
         verbose_name_plural = _("wallets")
         ordering: ClassVar[list[str]] = ["-id"]
-        permissions: ClassVar[list[tuple[str, str]]] = [("credit_wallet", "Can credit tokens by hand")]
+        permissions = [("credit_wallet", "Can credit tokens by hand")]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
                 fields=["next_expiry_at"],

@@ -204,7 +204,7 @@ class AwaitingPayment:
 def get_awaiting_payment() -> AwaitingPayment:
     """What customers are asked for and have not paid yet. One query, over the index of pending invoices."""
     pending = Invoice.objects.filter(status=Invoice.Status.PENDING, expires_at__gt=CoreNow())
-    rows = list(pending.values_list("currency").annotate(Count("pk"), Sum("amount")).order_by("-pk__count"))
+    rows = list(pending.values_list("currency").annotate(times=Count("pk"), asked=Sum("amount")).order_by("-times"))
     return AwaitingPayment(
         count=sum(count for _currency, count, _amount in rows),
         amounts=[Money(int(amount), currency) for currency, _count, amount in rows],

@@ -95,7 +95,7 @@ def object_link(row: Model | None, text: Text = "") -> SafeString | str:
 
 def short(value: object, length: int = 60) -> SafeString:
     """A text on one line, cut; its tooltip has all of it."""
-    return format_html('<span class="dv-short" title="{}">{}</span>', value, Truncator(value).chars(length))
+    return format_html('<span class="dv-short" title="{}">{}</span>', value, Truncator(str(value)).chars(length))
 
 
 def pairs(values: Mapping[str, object] | Iterable[tuple[str, object]]) -> SafeString | str:

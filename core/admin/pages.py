@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -73,7 +73,8 @@ class OfficeAdmin(ModelAdmin[M]):
     sortable_by = ()
     empty_value_display = NOTHING
     change_form_template = "core/admin/change_form.html"
-    compressed_fields = True
+    # Labels above their fields: beside them, three fields in a row have no room next to the history.
+    compressed_fields = False
     warn_unsaved_form = True
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
@@ -182,6 +183,9 @@ class OfficeAdmin(ModelAdmin[M]):
 
 class ReadOnlyAdmin(OfficeAdmin[M]):
     """Pages that only show. What may be done to their objects is done by deeds."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
+        return flatten_fieldsets(self.fieldsets) if self.fieldsets else super().get_readonly_fields(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
