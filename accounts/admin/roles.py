@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.contrib import admin
@@ -19,6 +19,13 @@ from core.admin.facts import FactsAdmin
 from core.admin.panels import Column, Panel
 
 _SHOWN: Final = 50
+_VERBS: Final[Mapping[str, Text]] = {
+    "view": _("see"),
+    "add": _("add"),
+    "change": _("change"),
+    "delete": _("delete"),
+    "credit": _("credit by hand"),
+}
 
 admin.site.unregister(Group)
 
@@ -56,11 +63,12 @@ class RoleAdmin(FactsAdmin[Group]):
     def _permissions(self, row: Group) -> Panel:
         allowed: dict[str, list[str]] = defaultdict(list)
         for permission in row.permissions.select_related("content_type").order_by("content_type", "codename"):
-            allowed[permission.content_type.name].append(permission.name)
+            verb = _VERBS.get(permission.codename.partition("_")[0])
+            allowed[permission.content_type.name].append(str(verb or permission.codename.replace("_", " ")))
         return Panel(
             title=_("What they may do"),
             columns=(Column(_("of what")), Column(_("what"))),
-            rows=[(thing, "; ".join(deeds)) for thing, deeds in sorted(allowed.items())],
+            rows=[(thing, ", ".join(deeds)) for thing, deeds in sorted(allowed.items())],
             empty=_("Nothing."),
         )
 

@@ -111,6 +111,9 @@ class AuditLogAdmin(FactsAdmin[AuditLog]):
     def find(self, term: str) -> Q:
         return Q(action=term) | Q(request=term) | _by_person(term) | _of_entity(term)
 
+    def get_heading(self, row: AuditLog) -> str:
+        return f"{entity_in_words(row.entity_type)}: {deed_in_words(row.action)}"
+
     def get_facts(self, request: HttpRequest, row: AuditLog) -> Sequence[tuple[Text, object]]:
         told = row.metadata
         facts = [(name.replace("_", " "), _fact(value)) for name, value in told.items() if name not in _CIRCUMSTANCES]

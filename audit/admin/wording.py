@@ -25,7 +25,13 @@ _ROWS: Final[Mapping[str, Text]] = {
     "deleted": _("Deleted"),
 }
 
-_deeds: Final[dict[str, Text]] = {}
+# This floor's own, and those below.
+_deeds: Final[dict[str, Text]] = {
+    "audit.alert.acknowledged": _("Acknowledged"),
+    "audit.alert.resolved": _("Resolved"),
+    "core.job.given_up": _("Given up"),
+    "core.job.run_again": _("Queued again"),
+}
 
 
 def register_deeds(words: Mapping[str, Text]) -> None:
@@ -98,7 +104,7 @@ def value_in_words(model: type[models.Model] | None, name: str, value: object, *
         case bool():
             words = str(_("yes") if value else _("no"))
         case int():
-            # A column ``price`` of minor units stands beside a property ``price_money``.
+            # A column of minor units, ``price`` or ``discount_amount``, stands beside a property: ``price_money``.
             known = _is_amount(model, name) and currency in EXPONENTS
             words = str(Money(value, currency)) if known else number(value)
         case str():
@@ -127,7 +133,7 @@ def _field(model: type[models.Model] | None, name: str) -> models.Field[Any, Any
 
 
 def _is_amount(model: type[models.Model] | None, name: str) -> bool:
-    return model is not None and hasattr(model, f"{name}_money")
+    return model is not None and hasattr(model, f"{name.removesuffix('_amount')}_money")
 
 
 def _named(values: object) -> Mapping[str, object]:

@@ -3,6 +3,8 @@ Admin of what is sold, owed and spent, a file for each noun. Django looks for pa
 """
 
 from billing.admin import (
+    customers,
+    finders,
     holds,
     invoices,
     payments,
@@ -11,9 +13,12 @@ from billing.admin import (
     tariffs,
     transactions,
     wallets,
+    wording,
 )
 
 __all__ = [
+    "customers",
+    "finders",
     "holds",
     "invoices",
     "payments",
@@ -22,4 +27,5 @@ __all__ = [
     "tariffs",
     "transactions",
     "wallets",
+    "wording",
 ]

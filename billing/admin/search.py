@@ -16,6 +16,14 @@ def by_id(term: str) -> Q:
     return Q(pk=found) if found else Q(pk__in=[])
 
 
+def by_number(term: str) -> Q:
+    """The invoice with this number, like ``2026-000042``."""
+    year, dash, number_in_year = term.partition("-")
+    if dash and year.isdecimal() and number_in_year.isdecimal() and len(term) < 20:
+        return Q(number_year=int(year), number_in_year=int(number_in_year))
+    return Q(pk__in=[])
+
+
 def owner(term: str) -> Q:
     """The wallet, as a person, a company or its own id names it."""
     person, found = find_user(term), _uuid(term)

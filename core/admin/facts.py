@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 
+from core.admin.display import Text
 from core.admin.pages import ReadOnlyAdmin
 
 M = TypeVar("M", bound=Model)
@@ -20,6 +21,10 @@ class FactsAdmin(ReadOnlyAdmin[M]):
     def get_fieldsets(self, request: HttpRequest, obj: M | None = None) -> Any:
         return [(None, {"fields": []})]
 
+    def get_heading(self, row: M) -> Text:
+        """What the object is called above its facts."""
+        return str(row)
+
     def render_change_form(  # noqa: PLR0917  Django's signature
         self,
         request: HttpRequest,
@@ -31,4 +36,5 @@ class FactsAdmin(ReadOnlyAdmin[M]):
     ) -> HttpResponse:
         if obj is not None:
             context["facts"] = self.get_facts(request, obj)
+            context["heading"] = self.get_heading(obj)
         return super().render_change_form(request, context, add=add, change=change, form_url=form_url, obj=obj)

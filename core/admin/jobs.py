@@ -94,6 +94,9 @@ class JobAdmin(ViewsAdmin[Job], FactsAdmin[Job]):
         jobs.give_up(job_id=job.pk, reason=form.cleaned_data["reason"], by=by)
         return _("The job is given up.")
 
+    def get_heading(self, row: Job) -> str:
+        return row.name
+
     def get_facts(self, request: HttpRequest, row: Job) -> Sequence[tuple[Text, object]]:
         asked_by = row.enqueued_by
         return (
