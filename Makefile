@@ -26,12 +26,13 @@ check: .venv/dev.stamp ## Hold the code against every law
 messages: .venv/dev.stamp ## Collect the texts to translate and compile the translations
 	@exec $(BIN)/python -m scripts.messages
 
-bench: .venv/dev.stamp ## Measure (docs/BENCHMARKS.md)
-	@exec $(BIN)/python -m scripts.bench $(ARGS)
+bench: .venv-bench/stamp ## Measure into docs/BENCHMARKS.md (ARGS="2 3 --quick" for a part)
+	@exec .venv-bench/bin/python -m scripts.bench $(ARGS)
 
 lock: .venv/dev.stamp ## Compile the hashed locks anew from pyproject.toml
 	$(LOCK) --extra redis pyproject.toml -o requirements.txt
 	$(LOCK) --extra redis --group dev pyproject.toml -o requirements-dev.txt
+	$(LOCK) --extra redis --group bench --constraint requirements.txt pyproject.toml -o requirements-bench.txt
 
 # The same in containers.
 
@@ -69,6 +70,12 @@ revision: .venv/dev.stamp ## Write a migration for changed models (NAME="what_it
 	@touch $@
 
 # Without its Python, whatever else lies in .venv is of no use.
+# What Dvorik is measured against stays apart from what Dvorik needs.
+.venv-bench/stamp: requirements-bench.txt | .venv/bin/python
+	.venv/bin/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
 .venv/bin/python:
 	@python="$(PYTHON)"; rm -rf .venv; \
 	test -n "$$python" && "$$python" -m venv .venv || { rm -rf .venv; \

@@ -19,13 +19,14 @@ BARE_SILENCE = re.compile(
 )
 AT_THE_ROOT = {
     *("manage.py", "config", "billing", "accounts", "audit", "core", "messaging", "products"),
-    *("requirements.txt", "requirements-dev.txt", "pyproject.toml", "conftest.py", "Dockerfile", "docker-compose.yml"),
+    *("requirements.txt", "requirements-dev.txt", "requirements-bench.txt", "pyproject.toml", "conftest.py"),
+    *("Dockerfile", "docker-compose.yml"),
     *("docs", "scripts", "locale", "tests", "Makefile", "README.md", "CHANGELOG.md", "LICENSE"),
     *(".env.example", ".github", ".ci", ".gitignore", ".dockerignore", ".hadolint.yaml", ".gitattributes"),
 }
 # Not part of the tree: made by tools, and ignored by git.
 MADE = {
-    *(".git", ".venv", "var", ".env", ".coverage", "htmlcov", "staticfiles", "reports", "__pycache__"),
+    *(".git", ".venv", ".venv-bench", "var", ".env", ".coverage", "htmlcov", "staticfiles", "reports", "__pycache__"),
     *(".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis"),
 }
 

@@ -1,0 +1,1 @@
+"""The Django project that most would have written: what Dvorik is compared with."""

@@ -1,0 +1,1 @@
+"""Customers, wallets and a ledger, written with the ORM."""
