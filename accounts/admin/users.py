@@ -229,7 +229,7 @@ class UserAdmin(OperationAdmin[User]):
 
     def get_facts(self, request: HttpRequest, row: User) -> Sequence[tuple[Text, object]]:
         return (
-            (_("name"), row),
+            (_("person"), row),
             (_("Telegram id"), self.shown_telegram_id(row)),
             (_("login"), self.shown_login(row)),
             (_("state"), self.shown_state(row)),
@@ -269,7 +269,7 @@ class UserAdmin(OperationAdmin[User]):
             more_url=list_url(AuditLog, user=row.pk),
         )
 
-    @admin.display(description=_("name"))
+    @admin.display(description=_("person"))
     def name(self, row: User) -> str:
         return str(row)
 

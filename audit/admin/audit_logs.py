@@ -112,7 +112,9 @@ class AuditLogAdmin(FactsAdmin[AuditLog]):
         return Q(action=term) | Q(request=term) | _by_person(term) | _of_entity(term)
 
     def get_heading(self, row: AuditLog) -> str:
-        return f"{entity_in_words(row.entity_type)}: {deed_in_words(row.action)}"
+        words = deed_in_words(row.action)
+        # What is done to rows is called the same for all of them.
+        return f"{entity_in_words(row.entity_type)}: {words}" if row.old_value or row.new_value else words
 
     def get_facts(self, request: HttpRequest, row: AuditLog) -> Sequence[tuple[Text, object]]:
         told = row.metadata

@@ -35,7 +35,7 @@ from core.runtime_settings import Definition
 
 def field_for(definition: Definition[Any]) -> forms.Field:
     """The form's field for a setting. What it lets pass, the setting's own definition judges."""
-    limits: dict[str, Any] = {"label": _("value"), "help_text": bounds_in_words(definition)}
+    limits: dict[str, Any] = {"label": _("Value"), "help_text": bounds_in_words(definition)}
     if definition.value_type is bool or definition.choices:
         values = [True, False] if definition.value_type is bool else definition.choices
         return forms.TypedChoiceField(
