@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from django.db import connection
@@ -74,6 +74,28 @@ class TestEachList:
         by_three = [row for page in pages(caller, path, limit=3, **filters) for row in page]
         assert by_three == whole
         assert len(whole) >= 7
+
+    def test_is_walked_back_to_where_it_began(self, listed: str, wallet: Wallet) -> None:
+        for _ in range(7):
+            LISTS[listed](wallet)
+        caller = Caller("billing:read", "staff")
+        path, _, query = listed.format(user=wallet.user_id).partition("?")
+        filters: dict[str, str | int] = {name: value for name, _equals, value in [query.partition("=")] if name}
+        forwards = pages(caller, path, limit=3, **filters)
+
+        def page(cursor: dict[str, str]) -> dict[str, Any]:
+            answer: dict[str, Any] = caller.get(path, limit=3, **filters, **cursor).json()
+            return answer
+
+        here = page({})
+        while here["next"]:
+            here = page({"cursor": here["next"]})
+        backwards = [here["results"]]
+        while here["previous"]:
+            here = page({"cursor": here["previous"]})
+            backwards.append(here["results"])
+
+        assert backwards == forwards[::-1]
 
     @pytest.mark.parametrize(
         "wrong", ["limit=0", "limit=201", "limit=ten", "cursor=forged", "offset=1", "limit=1&limit=2"]
