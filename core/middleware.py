@@ -90,7 +90,7 @@ class ProblemMiddleware:
         for kept in ("Allow", "Retry-After"):
             if kept in response:
                 problem[kept] = response[kept]
-        response.close()
+        # The page is dropped, not closed: closing it would announce that the request is over, which it is not.
         return problem
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.signals import request_finished
 from django.test import Client, override_settings
 
 from core import errors
@@ -180,6 +181,20 @@ def test_leaves_admin_its_pages(client: Client) -> None:
     response = client.get("/admin/fail/defect")
     assert response.status_code == 500
     assert response["Content-Type"].startswith("text/html")
+
+
+def test_a_page_that_becomes_a_problem_does_not_end_the_request_early(client: Client) -> None:
+    ended: list[str] = []
+
+    def note(**_: object) -> None:
+        ended.append("ended")
+
+    request_finished.connect(note)
+    try:
+        problem(client.get("/nothing/here"))
+    finally:
+        request_finished.disconnect(note)
+    assert ended == ["ended"]
 
 
 def test_tells_admin_that_the_database_is_busy(client: Client) -> None:
