@@ -54,6 +54,7 @@ def test_every_route_answers_as_the_document_says(case: Case[Any], house: House)
 
 
 @pytest.mark.urls("tests.fuzz.wrong_routes")
+@pytest.mark.django_db
 class TestChecks:
     """The negative control: what is wrong on purpose is found."""
 
