@@ -9,6 +9,7 @@ from billing import errors
 from billing.models import Hold, Transaction
 from billing.operations import expirations, holds, wallets
 from billing.owners import Owner
+from billing.queries.holds import get_hold
 from billing.tests.deeds import assert_books_are_true, booked, charge, hold, ledger, shown
 from billing.tests.factories import TESTER, HoldFactory, add_lot, funded_wallet, new_key
 from billing.tests.snapshots import Unmoved, snapshot
@@ -241,3 +242,24 @@ def test_runs_out_by_the_databases_clock(clock: TestClock) -> None:
     placed = HoldFactory.create(expires_in=60)
     assert timedelta(0) < placed.expires_at - database_clock.now() <= timedelta(seconds=60)
     capture(placed)
+
+
+class TestQuery:
+    @pytest.mark.parametrize("close", [capture, release])
+    def test_shows_a_hold_as_it_is(self, close: Any) -> None:
+        placed = HoldFactory.create()
+        assert get_hold(placed.pk).state == "open"
+        close(placed)
+        placed.refresh_from_db()
+        assert get_hold(placed.pk).state == placed.state
+
+    def test_shows_a_hold_that_ran_out_as_expired_before_any_sweeper_came(self, clock: TestClock) -> None:
+        placed = HoldFactory.create(expires_in=60)
+        clock.advance(seconds=60)
+        assert get_hold(placed.pk).state == "expired"
+        placed.refresh_from_db()
+        assert placed.state == "open"
+
+    def test_finds_no_hold_that_is_not_there(self) -> None:
+        with pytest.raises(errors.HoldNotFound):
+            get_hold(uuid7())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -115,7 +114,6 @@ def test_cost_the_same_however_much_there_is(django_assert_num_queries: DjangoAs
             statistics(wallet)
 
 
-@pytest.mark.parametrize("user_id", [uuid7()])
-def test_of_nobody_are_not_found(user_id: UUID) -> None:
+def test_of_nobody_are_not_found() -> None:
     with pytest.raises(NotFound):
-        get_user_statistics(user_id)
+        get_user_statistics(uuid7())
