@@ -7,6 +7,7 @@ Safe to run twice and at once: the wallet's row lock lines callers up, and whoev
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from billing import locks
 from billing.models import Hold, Transaction, Wallet
 from billing.operations import ledger
 from billing.rules import keys
-from billing.rules.lots import LedgerOverdrawn, expiry
+from billing.rules.lots import Expiry, LedgerOverdrawn, expiry
 from core import clock
 from core.actors import Actor
 from core.clock import CoreNow
@@ -61,8 +62,18 @@ def book(*, wallet_id: UUID, by: Actor) -> Booked:
             by=by,
             reverses_id=lot.id,
         )
-    Wallet.objects.filter(pk=wallet.pk).update(next_expiry_at=due.next_expiry_at, protected_tokens=due.protected)
+    Wallet.objects.filter(pk=wallet.pk).update(
+        next_expiry_at=_next_booking(wallet, due), protected_tokens=due.protected
+    )
     return Booked(due.tokens, expired_holds)
+
+
+def _next_booking(wallet: Wallet, due: Expiry) -> datetime | None:
+    """When something is due again: a lot expires, or a hold runs out by which expired tokens live."""
+    moments = [due.next_expiry_at] if due.next_expiry_at else []
+    if due.protected:
+        moments.extend(Hold.objects.filter(wallet=wallet, state=Hold.State.OPEN).values_list("expires_at", flat=True))
+    return min(moments, default=None)
 
 
 def _close_due_holds(wallet: Wallet) -> int:

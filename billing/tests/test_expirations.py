@@ -192,6 +192,30 @@ class TestHoldsOverExpiringTokens:
         assert_books_are_true(wallet)
 
 
+    def test_that_ran_out_give_no_charge_the_tokens_that_they_had_protected(self, clock: TestClock) -> None:
+        wallet = wallet_of_two_lots()
+        hold(wallet, 20, expires_in=3 * 86_400)
+        clock.advance(days=2)
+        book(wallet)
+        assert shown(wallet) == (70, 50)
+        clock.advance(days=2)
+        assert shown(wallet) == (50, 50)
+        charge(wallet, 5)
+        assert shown(wallet) == (45, 45)
+        assert rows_of(wallet)[2:] == [("expiration", -20, 50), ("charge", -5, 45)]
+        assert_books_are_true(wallet)
+
+    def test_that_ran_out_protect_nothing_for_the_next_hold(self, clock: TestClock) -> None:
+        wallet = wallet_of_two_lots()
+        hold(wallet, 20, expires_in=3 * 86_400)
+        clock.advance(days=2)
+        book(wallet)
+        clock.advance(days=2)
+        hold(wallet, 20)
+        assert shown(wallet) == (50, 30)
+        assert booked(wallet)[:2] == (50, 20)
+
+
 class TestSweep:
     def test_books_every_wallet_that_has_something_due(self, clock: TestClock) -> None:
         lapsing, holding, idle = wallet_of_two_lots(), funded_wallet(tokens=10), funded_wallet(tokens=10)
