@@ -191,7 +191,8 @@ def test_a_page_that_becomes_a_problem_does_not_end_the_request_early(client: Cl
 
     request_finished.connect(note)
     try:
-        problem(client.get("/nothing/here"))
+        with override_settings(DEBUG=True):
+            problem(client.get("/nothing/here"))
     finally:
         request_finished.disconnect(note)
     assert ended == ["ended"]
