@@ -191,7 +191,6 @@ class TestHoldsOverExpiringTokens:
         assert placed.state == "expired"
         assert_books_are_true(wallet)
 
-
     def test_that_ran_out_give_no_charge_the_tokens_that_they_had_protected(self, clock: TestClock) -> None:
         wallet = wallet_of_two_lots()
         hold(wallet, 20, expires_in=3 * 86_400)
