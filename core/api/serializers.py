@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, Final
 
 from django.http import QueryDict
@@ -94,6 +95,16 @@ class MoneyField(StrictSerializer):
 
     def to_representation(self, instance: Money) -> dict[str, Any]:
         return {"amount": instance.amount, "currency": instance.currency}
+
+
+@cache
+def kept(serializer: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """
+    The instance of a serializer that all requests share: DRF copies every field for each one it makes.
+
+    It holds neither data nor context, and only runs ``run_validation`` and ``to_representation``.
+    """
+    return serializer()
 
 
 def _unknown(data: Mapping[Any, Any], serializer: serializers.Serializer[Any]) -> dict[str, list[Any]]:

@@ -6,6 +6,7 @@ from typing import Any, NoReturn, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -19,7 +20,7 @@ from core.api.pagination import Keyset
 from core.api.parsers import StrictJSONParser, bound_body
 from core.api.permissions import Credentials
 from core.api.renderers import AnswerRenderer
-from core.api.serializers import NoBody, QueryParams
+from core.api.serializers import NoBody, QueryParams, kept
 from core.errors import NotAuthenticated
 
 M = TypeVar("M", bound=Model)
@@ -103,6 +104,10 @@ class ApiView(APIView):
     def _read(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
         # Where a form was announced and nothing came, DRF gives an empty form, in which a missing flag means false.
         sent = {} if isinstance(self.request.data, QueryDict) else self.request.data
-        data = serializer(data=sent)
-        data.is_valid(raise_exception=True)
-        return data.validated_data  # type: ignore[no-any-return]  # DRF leaves it untyped
+        try:
+            return kept(serializer).run_validation(sent)  # type: ignore[no-any-return]  # DRF leaves it untyped
+        except ValidationError:
+            # One of its own has the errors in the shape that DRF gives them.
+            data = serializer(data=sent)
+            data.is_valid(raise_exception=True)
+            raise

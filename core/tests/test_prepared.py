@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
@@ -132,6 +133,33 @@ def test_tells_django_that_a_connection_is_lost() -> None:
     # This is what Django does between requests.
     connection.close_if_unusable_or_obsolete()
     assert _pid() != before
+
+
+def _after_its_server_went_away(*, has_answered: bool) -> bool:
+    """Whether a statement still gets through, on a connection that is killed as if it had rested between requests."""
+    connection.ensure_connection()
+    if has_answered:
+        prepared.fetch_one("SELECT 1", {})
+    killed = connection.connection.info.backend_pid
+    # As Django leaves it at the start of a request.
+    connection.health_check_enabled = True  # type: ignore[attr-defined]  # the stubs do not know it
+    connection.health_check_done = False  # type: ignore[attr-defined]  # the stubs do not know it
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [killed])
+    try:
+        return prepared.fetch_one("SELECT 1", {}) == (1,)
+    except OperationalError:
+        return False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asks_a_connection_that_has_rested_whether_it_is_there() -> None:
+    assert race(lambda: _after_its_server_went_away(has_answered=False)) == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_believes_a_connection_that_has_just_answered() -> None:
+    assert race(lambda: _after_its_server_went_away(has_answered=True)) == [False]
 
 
 @pytest.mark.django_db(transaction=True)

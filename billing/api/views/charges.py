@@ -21,6 +21,7 @@ from billing.operations import charges, grants
 from billing.operations.charge_batches import charge_many
 from core.api.declarations import Example, documented
 from core.api.idempotency import REPLAYED, idempotency_key
+from core.api.serializers import kept
 from core.api.views import ApiView
 
 
@@ -123,7 +124,7 @@ class GrantView(ApiView):
 
 def _created(transaction: Transaction, *, is_replayed: bool) -> Response:
     return Response(
-        TransactionSerializer(transaction).data,
+        kept(TransactionSerializer).to_representation(transaction),
         status=status.HTTP_201_CREATED,
         headers={REPLAYED: "true"} if is_replayed else {},
     )
