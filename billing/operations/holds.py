@@ -147,7 +147,7 @@ def release(*, hold_id: UUID, by: Actor) -> Hold:
         return hold
     _refuse_closed(hold)
     if not _moved(_RELEASE, {"hold": hold.pk}):
-        raise errors.HoldClosed(state=hold.state)
+        raise errors.HoldClosed(state=Hold.State.EXPIRED.value)
     if wallet.protected_tokens:
         # Some of the held tokens were past their expiry and lived by the hold alone.
         expirations.book(wallet_id=wallet.pk, by=by)
@@ -218,7 +218,7 @@ _CAPTURE: Final = """
 _RELEASE: Final = """
     WITH closed AS (
         UPDATE billing_hold h SET state = 'released', closed_at = core_now()
-        WHERE h.id = %(hold)s::uuid AND h.state = 'open'
+        WHERE h.id = %(hold)s::uuid AND h.state = 'open' AND h.expires_at > core_now()
         RETURNING h.id, h.wallet_id, h.tokens
     )
     UPDATE billing_wallet w
