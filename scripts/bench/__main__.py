@@ -17,6 +17,7 @@ from scripts.bench import report
 from scripts.bench.figures import (
     batches,
     books,
+    changelist,
     http,
     long_ledger,
     orm,
@@ -31,7 +32,7 @@ from scripts.bench.house import ROOT, opened
 
 # In the order of their numbers; books are checked last on the long ledger, because that writes into it.
 FIGURES: tuple[Figure, ...] = (
-    *(statements, raw_psycopg, orm, packages, batches, http, long_ledger, pages, races, books),
+    *(statements, raw_psycopg, orm, packages, batches, http, long_ledger, pages, changelist, races, books),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Literal, Protocol
 
@@ -99,11 +99,9 @@ class Figure(Protocol):
     def measure(self, house: House, scale: Scale) -> Sequence[Line]: ...
 
 
-@dataclass(slots=True)
-class Notes:
-    """Absolute numbers, which belong to one machine: they are told, and not judged."""
-
-    lines: list[str] = field(default_factory=list)
+def counted(number: int) -> str:
+    """``10 000 000``."""
+    return f"{number:,}".replace(",", " ")
 
 
 def _short(number: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.bench import fill
-from scripts.bench.figures.figure import Line, Measured, Reach, Scale
+from scripts.bench.figures.figure import Line, Measured, Reach, Scale, counted
 from scripts.bench.house import House
 from scripts.bench.turns import compare, runner
 
@@ -30,5 +30,5 @@ def measure(house: House, scale: Scale) -> Sequence[Line]:
     ):
         found = compare(long, short, rounds=scale.rounds, seconds=scale.seconds)
     rates = f"{found.first.rate:.0f} against {found.second.rate:.0f} a second"
-    what = f"charge with {scale.rows:,} ledger rows ÷ with none; {scale.clients} clients".replace(",", " ")
+    what = f"charge with {counted(scale.rows)} ledger rows ÷ with none; {scale.clients} clients"
     return [Measured(what, Reach("≥", 0.9), found.ratios, rates)]

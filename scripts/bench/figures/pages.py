@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from scripts.bench import fill
-from scripts.bench.figures.figure import Line, Measured, Reach, Scale
+from scripts.bench.figures.figure import Line, Measured, Reach, Scale, counted
 from scripts.bench.figures.long_ledger import LONG, filled
 from scripts.bench.house import House
 
@@ -19,7 +19,7 @@ def measure(house: House, scale: Scale) -> Sequence[Line]:
     told = json.loads(house.run("-m", "scripts.bench.probes.pages", str(scale.rounds), environment=environment))
     return [
         Measured(
-            f"last page ÷ first page: {name}, {answer['rows']:,} rows".replace(",", " "),
+            f"last page ÷ first page: {name}, {counted(answer['rows'])} rows",
             Reach("≤", 2),
             answer["ratios"],
             f"{answer['ms']:.2f} ms a page of 50",
