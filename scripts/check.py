@@ -43,6 +43,7 @@ def laws() -> Iterator[Law]:
     yield Law("style", [_tool("ruff"), "check", "."])
     yield Law("floors", [_tool("lint-imports"), "--no-logo"])
     yield Law("files", _module("scripts.laws_of_files"))
+    yield Law("locks", _module("scripts.laws_of_locks"))
     yield Law("messages", _module("scripts.messages", "--check"))
     yield Law("security", [_tool("bandit"), "--quiet", "--configfile=pyproject.toml", "--recursive", *CODE])
     yield Law("dockerfile", [_tool("hadolint"), "Dockerfile"])
