@@ -150,6 +150,13 @@ class TestDocs:
         assert "<style" not in page
         assert re.findall(r"<script(?![^>]*\bsrc=)", page) == []
 
+    def test_let_the_browser_load_nothing_from_elsewhere(self) -> None:
+        for path in ("/api/docs", "/api/docs?script="):
+            policy = Client().get(path)["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'; script-src 'self'; ")
+            assert "//" not in policy
+            assert "*" not in policy
+
     def test_find_their_assets(self) -> None:
         page = Client().get("/api/docs").content.decode()
         assets = re.findall(r'"/static/([^"]+)"', page)

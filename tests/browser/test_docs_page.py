@@ -1,0 +1,70 @@
+"""The documents' page in a real browser, under a host's real name: it works, and asks nobody else for anything."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# On localhost the page leaves out what it would ask of the world.
+HOST: Final = "dvorik.example"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is found"),
+]
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """A Chromium that takes the host's name for this machine."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(live_server: LiveServer, browser: Browser, settings: Any) -> Page:
+    """The page, before it is opened."""
+    settings.ALLOWED_HOSTS = [HOST, "127.0.0.1"]
+    return browser.new_page(base_url=f"http://{HOST}:{urlsplit(live_server.url).port}")
+
+
+def test_shows_the_operations_and_asks_nobody_else(page: Page) -> None:
+    asked: list[str] = []
+    broken: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on("console", lambda message: broken.append(message.text) if _is_refusal(message) else None)
+
+    page.goto("/api/docs")
+    page.get_by_text("/charges/batch").first.click()
+    page.get_by_text("Up to 1 000 charges").first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+    assert {urlsplit(url).hostname for url in asked if not url.startswith("data:")} == {HOST}
+    assert broken == []
+
+
+def test_could_not_ask_anybody_else(page: Page) -> None:
+    page.goto("/api/docs")
+    attempt = "url => fetch(url, {mode: 'no-cors'}).then(() => 'answered', () => 'refused')"
+    here = urlsplit(page.url)
+    assert page.evaluate(attempt, f"http://127.0.0.1:{here.port}/health") == "refused"
+    # The control: a page without the header may.
+    page.goto("/health")
+    assert page.evaluate(attempt, f"http://127.0.0.1:{here.port}/static/core/logo.svg") == "answered"
+
+
+def _is_refusal(message: ConsoleMessage) -> bool:
+    # Over plain HTTP a browser also says that it ignores headers which ask for HTTPS.
+    return message.type == "error" and "Cross-Origin-Opener-Policy" not in message.text
