@@ -104,33 +104,35 @@ def _until_all_wait(replies: Sequence[Future[Reply]]) -> None:
     raise AssertionError(f"{waiting} of {len(replies)} wait; answered early: {early}")
 
 
-@contextmanager
-def web_server(*, threads: int = 50) -> Iterator[Server]:
-    """
-    Gunicorn as ``make run`` starts it, but for the number of threads: each request gets one, and with it a connection
-    of its own to the database. The connections stay open, so that test processes take turns with such servers.
-    """
+def environment() -> dict[str, str]:
+    """Of a process that works on the test's database."""
     database = connection.settings_dict
-    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "PORT"}}
-    own = {
+    foreign = {"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PORT", "BIND"}
+    return {name: value for name, value in os.environ.items() if name not in foreign} | {
         "POSTGRES_HOST": database["HOST"],
         "POSTGRES_PORT": str(database["PORT"]),
         "POSTGRES_USER": database["USER"],
         "POSTGRES_PASSWORD": database["PASSWORD"],
         "POSTGRES_DB": database["NAME"],
         "ENV": "test",
-        "LOG_LEVEL": "WARNING",
         "PYTHONPATH": str(ROOT),
-        # With two, one could get more requests than it has threads.
-        "WEB_WORKERS": "1",
-        "WEB_THREADS": str(threads),
     }
+
+
+@contextmanager
+def web_server(*, threads: int = 50) -> Iterator[Server]:
+    """
+    Gunicorn as ``make run`` starts it, but for the number of threads: each request gets one, and with it a connection
+    of its own to the database. The connections stay open, so that test processes take turns with such servers.
+    """
+    # With two workers, one could get more requests than it has threads.
+    own = {"LOG_LEVEL": "WARNING", "WEB_WORKERS": "1", "WEB_THREADS": str(threads)}
     # The socket is handed over open, so that nobody can take its port in between.
     with turn(threads), socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn"],
             cwd=ROOT,
-            env={**kept, **own, "BIND": f"fd://{listening.fileno()}"},
+            env={**environment(), **own, "BIND": f"fd://{listening.fileno()}"},
             pass_fds=[listening.fileno()],
         )
         try:
