@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -14,6 +16,7 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.api.authentication import BELIEVED_SECONDS
 from accounts.operations import api_keys
+from accounts.rules import keys
 from accounts.scopes import SCOPES
 from accounts.tests.factories import api_key_header
 from core.actors import SYSTEM
@@ -103,7 +106,7 @@ def key(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
         connection.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def alive(server: WebServer) -> Iterator[None]:
     """Whatever a test did, the same processes serve the next client."""
     before = {worker.pid for worker in server.workers()}
@@ -112,6 +115,7 @@ def alive(server: WebServer) -> Iterator[None]:
     assert {worker.pid for worker in server.workers()} == before
 
 
+@pytest.mark.usefixtures("alive")
 class TestBodies:
     @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
     @pytest.mark.parametrize("is_chunked", [False, True], ids=["with a length", "in chunks"])
@@ -162,6 +166,7 @@ class TestBodies:
         assert json.loads(answer.body)["first_name"] == "Anna"
 
 
+@pytest.mark.usefixtures("alive")
 class TestFraming:
     @pytest.mark.parametrize(("framing", "body"), FRAMINGS.values(), ids=FRAMINGS.keys())
     def test_that_two_servers_could_read_in_two_ways_ends_the_connection(
@@ -185,6 +190,7 @@ class TestFraming:
             assert read_answer(client).status == 200
 
 
+@pytest.mark.usefixtures("alive")
 class TestRequests:
     @pytest.mark.parametrize(("request_", "status"), REQUESTS.values(), ids=REQUESTS.keys())
     def test_that_make_no_sense_are_answered_all_the_same(
@@ -232,6 +238,39 @@ class TestKeys:
             status = ask()
             assert status == 401 or (status == 200 and asked_at < end), "still let in"
             refused += status == 401
+
+
+@pytest.fixture(params=["refuses", "is silent"])
+def lost(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[WebServer]:
+    """A web server whose database refuses connections, or takes them and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        if request.param == "refuses":
+            listener.close()
+        made = WebServer(tmp_path, elsewhere={"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(port)})
+        try:
+            with django_db_blocker.unblock():
+                made.start()
+            yield made
+        finally:
+            made.stop()
+
+
+class TestWithoutADatabase:
+    def test_says_so_soon_and_goes_on_with_what_needs_none(self, lost: WebServer) -> None:
+        begun = time.monotonic()
+        answer = lost.ask(_get("/health"))
+        # Two seconds are the database's; the rest is a slow machine's.
+        assert time.monotonic() - begun < 2 + 3
+        assert_problem(answer, 503)
+        assert json.loads(answer.body)["parts"] == {"database": "down"}
+        assert int(answer.headers["Retry-After"]) > 0
+        assert lost.ask(_get("/")).status == 200
+        assert lost.ask(_get("/api/v1/errors")).status == 200
+        shown = f"Authorization: Api-Key {keys.new()}\r\n"
+        answer = lost.ask(_get("/api/v1/users", shown))
+        assert_problem(answer, 503)
+        assert json.loads(answer.body)["code"] == "common.unavailable"
 
 
 def _get(path: str, headers: str = "") -> bytes:
