@@ -16,7 +16,10 @@ workers = int(os.environ.get("WEB_WORKERS") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 4)
 keepalive = 65
 
-# Longer than the longest statement may take (30 s), so that the database says no first.
+# A request that the database keeps waiting is answered 503, and its thread is free again. Workers inherit this, libpq
+# reads it, and whatever the connection's own address says goes before it.
+os.environ.setdefault("PGOPTIONS", "-c statement_timeout=30s -c lock_timeout=10s")
+# Longer than that, so that the database says no first.
 timeout = 60
 graceful_timeout = 10
 

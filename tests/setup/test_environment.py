@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
 from config.environment import env
+from core.postgres import EmbeddedServer
 
 from .conftest import ROOT
 
@@ -28,6 +29,21 @@ def settings_with(**variables: str) -> subprocess.CompletedProcess[str]:
 
 def test_needs_no_variable_at_all() -> None:
     assert settings_with().stdout == "fine\n"
+
+
+@pytest.mark.setup
+def test_the_web_servers_statements_have_an_end(running: EmbeddedServer) -> None:
+    asked = "SELECT current_setting('statement_timeout') || ', ' || current_setting('lock_timeout')"
+    code = f"""
+import django; django.setup()
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute({asked!r}); print(cursor.fetchone()[0])
+"""
+    known = {"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "config.settings", "DVORIK_HOME": str(running.home)}
+    for first, said in (("", "0, 0\n"), ("import config.gunicorn", "30s, 10s\n")):
+        command = [sys.executable, "-c", first + code]
+        assert subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, check=True).stdout == said
 
 
 def test_production_starts_when_it_is_safe() -> None:
@@ -108,7 +124,8 @@ def test_every_variable_that_is_read_is_described_and_no_other() -> None:
     read = set()
     for folder in ("config", "core", "accounts", "audit", "billing", "scripts"):
         for path in (ROOT / folder).rglob("*.py"):
-            if "tests" not in path.parts:
+            # What `make bench` hands to its own processes is no setting.
+            if not {"tests", "bench"}.intersection(path.parts):
                 text = path.read_text("utf-8")
                 read |= set(re.findall(r"\benv\.\w+\(\s*\"([A-Z_]+)\"", text))
                 read |= set(re.findall(r"\bos\.environ(?:\.get\(|\[)\s*[\"']([A-Z_]+)[\"']", text))
