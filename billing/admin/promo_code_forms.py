@@ -14,6 +14,7 @@ from accounts.queries import find_user
 from billing.models import PromoCode, Tariff
 from billing.models.tariff import CURRENCIES
 from billing.operations import promo_codes as operations
+from billing.rules.promo_codes import normalised
 from core.admin.display import Text
 from core.admin.forms import (
     DeedForm,
@@ -93,6 +94,9 @@ class PromoCodeForm(DiscountForm, OperationForm):
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding:
             self.initial["value"] = value_as_typed(self.instance)
+
+    def clean_code(self) -> str:
+        return normalised(self.cleaned_data["code"])
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -105,11 +105,15 @@ class TariffAdmin(OperationAdmin[Tariff]):
     def find(self, term: str) -> Q:
         return Q(slug__startswith=term.lower()) | Q(name__istartswith=term)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Tariff | None = None) -> tuple[str, ...]:
+        # Servers order by it.
+        return ("slug",) if obj else ()
+
     def perform(self, request: HttpRequest, row: Tariff, form: Any, *, by: Actor, change: bool) -> Tariff:
         fields = {name: form.cleaned_data[name] for name in operations.EDITABLE if name in form.cleaned_data}
         if not change:
             return operations.create(**fields, by=by)
-        return operations.change(slug=form.initial["slug"], seen_version=form.version_seen, **fields, by=by)
+        return operations.change(slug=row.slug, seen_version=form.version_seen, **fields, by=by)
 
     def has_archive_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return request.user.has_perm("billing.change_tariff")

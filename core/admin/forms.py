@@ -62,8 +62,10 @@ class RefusableForm(_FormBase):
                 elsewhere += [str(each) for each in why]
             else:
                 elsewhere.append(f"{name}: {' '.join(map(str, why))}")
-        if elsewhere or not refusal.fields:
-            self.add_error(None, [" ".join(in_words(refusal)), *elsewhere])
+        if not refusal.fields:
+            self.add_error(None, " ".join(in_words(refusal)))
+        elif elsewhere:
+            self.add_error(None, elsewhere)
 
 
 class ReasonField(forms.CharField):
