@@ -1,7 +1,7 @@
 """
 ``python -m scripts.bench [figure …] [--quick] [--rows N]``: measures, and writes ``docs/BENCHMARKS.md``.
 
-A run that was quick, smaller or of some figures only is printed and not written, unless a file is named.
+Figures that are measured alone take their place among those measured before. What was quick or smaller is printed only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.bench import report
+from scripts.bench import report, results
 from scripts.bench.figures import (
     batches,
     books,
@@ -29,11 +29,15 @@ from scripts.bench.figures import (
 )
 from scripts.bench.figures.figure import QUICK, Figure, Line, Scale
 from scripts.bench.house import ROOT, opened
+from scripts.bench.results import Result, result
 
 # In the order of their numbers; books are checked last on the long ledger, because that writes into it.
 FIGURES: tuple[Figure, ...] = (
     *(statements, raw_psycopg, orm, packages, batches, http, long_ledger, pages, changelist, races, books),
 )
+
+KEPT = ROOT / "var" / "bench" / "results.json"
+REPORT = ROOT / "docs" / "BENCHMARKS.md"
 
 
 def main() -> int:
@@ -46,23 +50,28 @@ def main() -> int:
     scale = QUICK if asked.quick else Scale()
     if asked.rows:
         scale = replace(scale, rows=asked.rows)
-    load = os.getloadavg()[0]
-    results: dict[int, Sequence[Line]] = {}
+    found: dict[int, Result] = {}
     with opened() as house:
         for figure in chosen:
             lines = figure.measure(house, scale)
-            numbered = dict.fromkeys(figure.NUMBERS, lines) if len(figure.NUMBERS) == 1 else _each(figure, lines)
-            results |= numbered
-            print("\n".join(report.table(numbered)[2:]), flush=True)
-    text = report.document(results, scale, load)
-    is_whole = not (wanted or asked.quick or asked.rows)
-    if asked.output or is_whole:
-        report.write(asked.output or ROOT / "docs" / "BENCHMARKS.md", text)
+            load = os.getloadavg()[0]
+            fresh = {number: result(number, its, scale, load) for number, its in _by_number(figure, lines).items()}
+            found |= fresh
+            print("\n".join(report.table(fresh.values())[2:]), flush=True)
+            if scale == Scale():
+                # At once: what a later figure breaks takes nothing of this one along.
+                kept = results.read(KEPT) | fresh
+                results.keep(KEPT, kept)
+                report.write(REPORT, report.document(list(kept.values()), scale))
+    if asked.output:
+        report.write(asked.output, report.document(list(found.values()), scale))
     return 0
 
 
-def _each(figure: Figure, lines: Sequence[Line]) -> dict[int, Sequence[Line]]:
-    """One line for each number."""
+def _by_number(figure: Figure, lines: Sequence[Line]) -> dict[int, Sequence[Line]]:
+    """A figure's lines; one line each for a module that measures several figures."""
+    if len(figure.NUMBERS) == 1:
+        return {figure.NUMBERS[0]: lines}
     return {number: [line] for number, line in zip(figure.NUMBERS, lines, strict=True)}
 
 
@@ -71,7 +80,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("figures", nargs="*", type=int, help="the numbers of figures; all by default")
     parser.add_argument("--quick", action="store_true", help="short turns and a short ledger: to see that it works")
     parser.add_argument("--rows", type=int, help="how long the long ledger is (10 000 000)")
-    parser.add_argument("--output", type=Path, help="where to write the report, also that of a part")
+    parser.add_argument("--output", type=Path, help="where to write a report of this run alone")
     return parser
 
 

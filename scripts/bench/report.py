@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
 from core.postgres.binaries import MAJOR_VERSION
-from scripts.bench.figures.figure import Line, Measured, Scale
+from scripts.bench.figures.figure import Measured, Scale
+from scripts.bench.results import Result
+from scripts.bench.turns import TURNS_PER_ROUND
 
 PACKAGES = ("django", "djangorestframework", "psycopg", "gunicorn")
 
@@ -33,33 +34,39 @@ def versions() -> str:
     return f"Python {platform.python_version()}, PostgreSQL {MAJOR_VERSION}, {packages}"
 
 
-def table(results: Mapping[int, Sequence[Line]]) -> list[str]:
+def table(results: Iterable[Result]) -> list[str]:
     """The rows of the table."""
-    rows = ["| # | figure | measured: median (min–max) | reach | reached | remarks |", "|--:|---|---|---|---|---|"]
-    for number, lines in sorted(results.items()):
-        for line in lines:
+    rows = [
+        "| # | figure | measured: median (min–max) | reach | reached | remarks | load |",
+        "|--:|---|---|---|---|---|--:|",
+    ]
+    for result in sorted(results, key=lambda each: each.number):
+        for line in result.lines:
             if isinstance(line, Measured):
                 cells = [line.spread, str(line.reach), "yes" if line.is_reached else "**no**", line.note]
             else:
                 cells = ["not measured", str(line.reach), "—", line.why]
-            rows.append(f"| {number} | {line.what} | {' | '.join(cells)} |")
+            rows.append(f"| {result.number} | {line.what} | {' | '.join(cells)} | {result.load:g} |")
     return rows
 
 
-def document(results: Mapping[int, Sequence[Line]], scale: Scale, load: float) -> str:
+def document(results: Sequence[Result], scale: Scale) -> str:
     """The whole text."""
+    days = sorted({result.measured_on for result in results})
+    measured_on = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return "\n".join(
         [
             "# Benchmarks",
             "",
             "Written by `make bench`; do not edit. Figures are ratios between two ways that take turns on one server",
-            f"({scale.rounds} rounds, each of three turns of {scale.seconds:g} s a side; the median of the rounds):",
-            "absolute times say more about a machine than about a program.",
+            f"({scale.rounds} rounds, each of {TURNS_PER_ROUND} turns of {scale.seconds:g} s a side; the median of the",
+            "rounds): absolute times say more about a machine than about a program.",
             "",
-            f"- Measured on {datetime.now(UTC):%Y-%m-%d}, on {machine()}.",
+            f"- Measured on {measured_on}, on {machine()}.",
             f"- {versions()}.",
-            f"- The load average when the run began: {load:.2f}. PostgreSQL, servers and callers share the machine.",
             "- PostgreSQL runs as Dvorik starts it, `fsync` and `synchronous_commit` on; more connections fit in.",
+            "- `load` is the machine's load average when the figure was done: PostgreSQL, servers and callers share",
+            "  it with one another and with whatever else ran. Both ways of a figure had the same of it.",
             "",
             *table(results),
             "",
@@ -86,6 +93,7 @@ NOTES = """
 - **The long ledger** is written by the superuser with triggers and foreign keys suspended and indexes built at the end,
   because ten million operations would take hours; what is measured on it runs with everything in force. A tenth of its
   rows belong to one wallet, the others have a hundred each.
+- **Checking the books** in full takes minutes, so it runs once before and once after the rounds, and its mean counts.
 - **Pages** are measured below HTTP, as query and rows, so that nothing else hides a difference.
 """
 
