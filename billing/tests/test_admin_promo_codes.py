@@ -92,7 +92,7 @@ def test_taken_code_is_said_beside_it(operator: Operator) -> None:
 
     said = errors_of(operator.add(PromoCode, code="spring", discount_type="percent", value="10"))
 
-    assert said["code"] == ["This promo code exists already."]
+    assert said["code"] == ["Promo code with this Code already exists."]
     assert snapshot() == before
 
 
