@@ -48,15 +48,17 @@ def environment() -> str:
     return name
 
 
-def require_safe_production(*, secret_key: str, debug: bool, allowed_hosts: list[str]) -> None:
+def require_safe_production(*, secret_key: str, former_keys: list[str], debug: bool, allowed_hosts: list[str]) -> None:
     """
     Refuse to start a production installation that is open to everybody.
 
+    :param former_keys: with which something may still be signed
     :raises ImproperlyConfigured: naming every variable that is wrong
     """
     wrong = []
-    if secret_key == DEFAULT_SECRET_KEY or len(secret_key) < SHORTEST_SECRET_KEY:
-        wrong.append(f"SECRET_KEY is the default one or shorter than {SHORTEST_SECRET_KEY} characters")
+    for name, keys in (("SECRET_KEY", [secret_key]), ("SECRET_KEY_FALLBACKS", former_keys)):
+        if any(key == DEFAULT_SECRET_KEY or len(key) < SHORTEST_SECRET_KEY for key in keys):
+            wrong.append(f"{name} is the default one or shorter than {SHORTEST_SECRET_KEY} characters")
     if debug:
         wrong.append("DEBUG is on")
     if not allowed_hosts or any(host.strip() in {"*", "."} for host in allowed_hosts):

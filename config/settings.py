@@ -26,6 +26,7 @@ ENV = environment()
 HOME = home()
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default=DEFAULT_SECRET_KEY)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -134,7 +135,9 @@ TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
 LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"))
 
 if ENV == "production":
-    require_safe_production(secret_key=SECRET_KEY, debug=DEBUG, allowed_hosts=ALLOWED_HOSTS)
+    require_safe_production(
+        secret_key=SECRET_KEY, former_keys=SECRET_KEY_FALLBACKS, debug=DEBUG, allowed_hosts=ALLOWED_HOSTS
+    )
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=True)

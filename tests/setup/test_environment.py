@@ -55,6 +55,7 @@ def test_production_starts_when_it_is_safe() -> None:
     [
         ("SECRET_KEY", "", "SECRET_KEY is the default one"),
         ("SECRET_KEY", "short", "SECRET_KEY is the default one or shorter than 50"),
+        ("SECRET_KEY_FALLBACKS", "0123456789" * 5 + ",short", "SECRET_KEY_FALLBACKS is the default one or shorter"),
         ("DEBUG", "true", "DEBUG is on"),
         ("ALLOWED_HOSTS", "office.example,*", "ALLOWED_HOSTS is empty or a wildcard"),
     ],
@@ -68,7 +69,9 @@ def test_production_refuses_to_start_and_says_which(variable: str, value: str, n
 
 def test_production_names_everything_that_is_wrong_at_once() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY.*DEBUG.*ALLOWED_HOSTS"):
-        environment.require_safe_production(secret_key=environment.DEFAULT_SECRET_KEY, debug=True, allowed_hosts=["*"])
+        environment.require_safe_production(
+            secret_key=environment.DEFAULT_SECRET_KEY, former_keys=[], debug=True, allowed_hosts=["*"]
+        )
 
 
 @pytest.mark.parametrize(
