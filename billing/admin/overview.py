@@ -236,7 +236,7 @@ def _bars(label: str, values: Sequence[float], colour: str) -> dict[str, Any]:
 
 
 def _data(days: Sequence[date], dataset: dict[str, Any]) -> str:
-    return json.dumps({"labels": [date_format(day, "j M") for day in days], "datasets": [dataset]})
+    return json.dumps({"labels": [date_format(day, "MONTH_DAY_FORMAT") for day in days], "datasets": [dataset]})
 
 
 def _options() -> str:

@@ -63,6 +63,11 @@ class Payment(models.Model):
             models.Index(fields=["idempotency_key"], name="billing_payment_by_key"),
             models.Index(fields=["created_at"], name="billing_payment_by_moment"),
             models.Index(fields=["provider_payment_id"], name="billing_payment_by_provider_id"),
+            models.Index(
+                fields=["outcome", "-id"],
+                name="billing_payment_kept_aside",
+                condition=~Q(outcome="credited"),
+            ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

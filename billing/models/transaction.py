@@ -106,6 +106,12 @@ class Transaction(models.Model):
                 condition=Q(reverses__isnull=False),
             ),
             BrinIndex(fields=["created_at"], name="billing_transaction_by_day"),
+            # Rows of the usual types lie close together; the others are looked for among them all.
+            models.Index(
+                fields=["type", "-id"],
+                name="billing_transaction_rare_type",
+                condition=~Q(type__in=["charge", "capture", "purchase"]),
+            ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

@@ -79,6 +79,11 @@ class Wallet(models.Model):
                 name="billing_wallet_due_to_expire",
                 condition=Q(next_expiry_at__isnull=False),
             ),
+            models.Index(
+                fields=["-id"],
+                name="billing_wallet_frozen",
+                condition=Q(frozen_at__isnull=False),
+            ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(

@@ -212,5 +212,5 @@ def test_archived_tariff_is_off_sale_and_told_why(operator: Operator) -> None:
     tariff.refresh_from_db()
     assert not tariff.is_active
     record = AuditLog.objects.filter(entity_id=str(tariff.pk)).latest("id")
-    assert (record.new_value["is_active"], record.metadata["reason"]) == (False, "replaced")
+    assert (record.new_value, record.metadata["reason"]) == ({"is_active": False, "version": 2}, "replaced")
     assert record.user_id == operator.user.pk

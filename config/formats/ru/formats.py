@@ -3,3 +3,4 @@
 DATE_FORMAT = "d.m.Y"
 TIME_FORMAT = "H:i"
 DATETIME_FORMAT = "d.m.Y H:i"
+MONTH_DAY_FORMAT = "j b"
