@@ -277,9 +277,12 @@ class TestShownBalances:
         clock.advance(days=1)
         views = balances.shown_balances([wallet.user_id for wallet in wallets if wallet.user_id])
         assert [views[wallet.user_id].token_balance for wallet in wallets if wallet.user_id] == [62, 7, 0, 50]
+        in_a_list = balances.shown_wallets(list(Wallet.objects.all()))
         for wallet in wallets:
             assert wallet.user_id is not None
             assert views[wallet.user_id].token_balance == shown(wallet)[0]
+            listed = in_a_list[wallet.pk]
+            assert (listed.token_balance, listed.available_tokens) == shown(wallet)
 
     def test_start_from_checkpoints(self, clock: TestClock) -> None:
         wallet = wallet_of_two_lots()

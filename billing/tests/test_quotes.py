@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 from billing import errors
 from billing.models import PromoCode, Tariff, Wallet
 from billing.operations import promo_codes, tariffs
 from billing.owners import Owner
 from billing.queries import quotes
+from billing.queries.promo_codes import why_not_valid
 from billing.rules.pricing import Price
 from billing.tests.factories import (
     TESTER,
@@ -209,3 +211,21 @@ class TestValidity:
                 found.append(False)
             clock.advance(hours=12)
         assert found == [False, False, True, True, False]
+
+
+class TestWhyNotValid:
+    def test_tells_staff_what_callers_are_not_told(self, clock: TestClock) -> None:
+        moment = database_clock.now()
+        ended = PromoCodeFactory.create(valid_until=moment + timedelta(days=1))
+        coming = PromoCodeFactory.create(valid_from=moment + timedelta(days=9))
+        off, sound = PromoCodeFactory.create(is_active=False), PromoCodeFactory.create()
+        clock.advance(days=1)
+        with override("en"):
+            told = [why_not_valid(code) for code in (None, ended, coming, off, sound)]
+        assert told == [
+            "There is no such code.",
+            "The code has ended.",
+            "The code is not valid yet.",
+            "The code is switched off.",
+            "",
+        ]

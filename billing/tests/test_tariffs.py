@@ -207,3 +207,25 @@ class TestIssuedInvoices:
         change(tariff, price=9_900)
         invoice = InvoiceFactory.create(tariff=tariff)
         assert (invoice.amount, invoice.tariff_version) == (9_900, 2)
+
+
+class TestChangesSince:
+    def test_name_each_column_once_from_then_to_now(self) -> None:
+        tariff = TariffFactory.create(price=14_900, tokens=50)
+        change(tariff, seen=1, price=9_900, name="Small")
+        change(tariff, seen=2, price=19_900)
+        changes = {each.name: each for each in tariff_queries.list_changes_since(tariff.pk, version=1)}
+        assert {name: (each.old, each.new) for name, each in changes.items()} == {
+            "price": (14_900, 19_900),
+            "name": (tariff.name, "Small"),
+        }
+        assert {each.who for each in changes.values()} == {"tests"}
+        (price,) = tariff_queries.list_changes_since(tariff.pk, version=2)
+        assert (price.name, price.old, price.new) == ("price", 9_900, 19_900)
+        assert tariff_queries.list_changes_since(tariff.pk, version=3) == []
+
+    def test_leave_out_what_was_changed_back(self) -> None:
+        tariff = TariffFactory.create(price=14_900)
+        change(tariff, seen=1, price=9_900)
+        change(tariff, seen=2, price=14_900)
+        assert tariff_queries.list_changes_since(tariff.pk, version=1) == []
