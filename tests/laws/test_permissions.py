@@ -1,0 +1,220 @@
+"""
+Who may do what over HTTP: every route and method, for every kind of caller, really requested. What Admin permits to
+whom is held by test_admin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from django.db.models.functions import Now
+from django.test import Client
+
+from accounts.api.authentication import forget_answers
+from accounts.scopes import SCOPES
+from accounts.tests.factories import StaffFactory, api_key_header
+from billing.tests.factories import (
+    HoldFactory,
+    InvoiceFactory,
+    PromoCodeFactory,
+    TariffFactory,
+    funded_wallet,
+    new_key,
+)
+from billing.tests.snapshots import snapshot
+from tests.laws.routes import routes
+
+OPEN: Final = frozenset({"everybody"})
+READ: Final = frozenset({"billing:read", "staff"})
+WRITE: Final = frozenset({"billing:write"})
+STAFF: Final = frozenset({"staff"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    :param scopes: a key with any one of them is let in
+    :param status: the answer to who is let in
+    :param body: what is sent; names in braces are the world's
+    """
+
+    scopes: frozenset[str]
+    status: int = 200
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+AMOUNT: Final = {"amount": 14_900, "currency": "RUB"}
+
+MATRIX: Final[Mapping[str, Row]] = {
+    "GET /": Row(OPEN),
+    "GET /health": Row(OPEN),
+    "GET /api/schema": Row(OPEN),
+    "GET /api/docs": Row(OPEN),
+    "GET /api/v1/errors": Row(OPEN),
+    "GET /api/v1/audit-logs": Row(frozenset({"audit:read", "staff"})),
+    "GET /api/v1/users": Row(frozenset({"users:read"})),
+    "PUT /api/v1/users/by-telegram/<str:telegram_id>": Row(frozenset({"users:write"}), 200, {"first_name": "Anna"}),
+    "GET /api/v1/users/<uuid:user_id>": Row(frozenset({"users:read"})),
+    "PATCH /api/v1/users/<uuid:user_id>": Row(frozenset({"users:write"}), 200, {"first_name": "Anna"}),
+    "GET /api/v1/users/<uuid:user_id>/wallet": Row(READ),
+    "GET /api/v1/users/<uuid:user_id>/transactions": Row(READ),
+    "GET /api/v1/users/<uuid:user_id>/stats": Row(READ),
+    "GET /api/v1/tariffs": Row(READ),
+    "POST /api/v1/tariffs": Row(STAFF, 201, {"slug": "new", "name": "New", "price": AMOUNT, "tokens": 5}),
+    "GET /api/v1/tariffs/<slug:slug>": Row(READ),
+    "PATCH /api/v1/tariffs/<slug:slug>": Row(STAFF, 200, {"version": 1, "name": "Other"}),
+    "DELETE /api/v1/tariffs/<slug:slug>": Row(STAFF, 204),
+    "GET /api/v1/promo-codes": Row(STAFF),
+    "POST /api/v1/promo-codes": Row(STAFF, 201, {"code": "NEW", "discount_type": "percent", "discount_value": 5}),
+    "POST /api/v1/promo-codes/quote": Row(
+        frozenset({"billing:read", "billing:write", "staff"}),
+        200,
+        {"user": "{user}", "tariff": "{slug}", "promo_code": "{promo_code:code}"},
+    ),
+    "GET /api/v1/promo-codes/<promo_code:code>": Row(STAFF),
+    "PATCH /api/v1/promo-codes/<promo_code:code>": Row(STAFF, 200, {"max_uses": 5}),
+    "DELETE /api/v1/promo-codes/<promo_code:code>": Row(STAFF, 204),
+    "GET /api/v1/invoices": Row(READ),
+    "POST /api/v1/invoices": Row(WRITE, 201, {"user": "{user}", "tariff": "{slug}"}),
+    "GET /api/v1/invoices/<uuid:invoice_id>": Row(READ),
+    "POST /api/v1/invoices/<uuid:invoice_id>/cancel": Row(WRITE),
+    "POST /api/v1/invoices/<uuid:invoice_id>/payments": Row(
+        frozenset({"payments:write"}),
+        201,
+        {"provider": "manual", "provider_payment_id": "receipt", "amount": AMOUNT},
+    ),
+    "POST /api/v1/charges": Row(WRITE, 201, {"user": "{user}", "tokens": 1}),
+    "POST /api/v1/charges/batch": Row(
+        WRITE, 200, {"charges": [{"user": "{user}", "tokens": 1, "idempotency_key": "one"}]}
+    ),
+    "POST /api/v1/holds": Row(WRITE, 201, {"user": "{user}", "tokens": 1}),
+    "GET /api/v1/holds/<uuid:hold_id>": Row(READ),
+    "POST /api/v1/holds/<uuid:hold_id>/capture": Row(WRITE),
+    "POST /api/v1/holds/<uuid:hold_id>/release": Row(WRITE),
+    "POST /api/v1/grants": Row(
+        frozenset({"grants:write", "staff"}), 201, {"user": "{user}", "tokens": 1, "reason": "An apology"}
+    ),
+}
+
+
+def undeclared(known: Collection[str], matrix: Collection[str]) -> list[str]:
+    return sorted(set(known) ^ set(matrix))
+
+
+def test_every_route_has_its_row_and_every_row_its_route() -> None:
+    assert undeclared(routes(), MATRIX) == []
+
+
+def test_a_new_route_is_found() -> None:
+    assert undeclared([*routes(), "POST /api/v1/refunds"], MATRIX) == ["POST /api/v1/refunds"]
+    assert undeclared(routes()[1:], MATRIX) == [routes()[0]]
+
+
+World = Mapping[str, str]
+Ask = Callable[[Client], Any]
+
+
+@pytest.fixture
+def world(db: None) -> Iterator[World]:
+    """One thing of each kind that an address can name."""
+    forget_answers()
+    wallet = funded_wallet()
+    assert wallet.user is not None
+    yield {
+        "user": str(wallet.user_id),
+        "uuid:user_id": str(wallet.user_id),
+        "str:telegram_id": str(wallet.user.telegram_id),
+        "slug": TariffFactory.create().slug,
+        "slug:slug": TariffFactory.create().slug,
+        "promo_code:code": PromoCodeFactory.create().code,
+        "uuid:invoice_id": str(InvoiceFactory.create(wallet=wallet).pk),
+        "uuid:hold_id": str(HoldFactory.create(wallet=wallet).pk),
+    }
+    forget_answers()
+
+
+def _filled(value: Any, world: World) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _filled(each, world) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, world) for each in value]
+    return world.get(value[1:-1], value) if isinstance(value, str) else value
+
+
+def _ask(route: str, world: World, client: Client) -> Any:
+    method, _, path = route.partition(" ")
+    for name, value in world.items():
+        path = path.replace(f"<{name}>", value)
+    assert "<" not in path, f"the world lacks something for {path}"
+    if method == "GET":
+        return client.get(path)
+    send = getattr(client, method.lower())
+    body = _filled(MATRIX[route].body, world)
+    return send(path, body, content_type="application/json", headers={"Idempotency-Key": new_key()})
+
+
+def _key(*scopes: str, **fields: Any) -> Client:
+    return Client(headers=api_key_header(*scopes, **fields))
+
+
+def _colleague() -> Client:
+    """A person of the staff, logged in to Admin with every right, who shows no key."""
+    client = Client()
+    client.force_login(StaffFactory.create(is_superuser=True))
+    return client
+
+
+# Whom no route knows, whatever their scopes were.
+STRANGERS: Final[Mapping[str, Callable[[], Client]]] = {
+    "nobody": Client,
+    "a made-up key": lambda: Client(headers={"Authorization": "Api-Key dv_aaaaaaaaaaaa_" + "a" * 43}),
+    "a revoked key": lambda: _key(*SCOPES, revoked_at=Now()),
+    "an expired key": lambda: _key(*SCOPES, expires_at=Now() - timedelta(seconds=1)),
+    "a colleague without a key": _colleague,
+}
+
+
+def _unmoved_tables() -> Mapping[str, list[str]]:
+    # That a key was used is noted on the key itself.
+    return {table: rows for table, rows in snapshot().items() if table != "accounts_apikey"}
+
+
+def trespassers(route: str, world: World, scopes: Iterable[str]) -> list[str]:
+    """Callers who are not let in as they should be; who should not be changes nothing."""
+    found = []
+    is_open = MATRIX[route].scopes == OPEN
+    strangers = {name: (client(), MATRIX[route].status if is_open else 401) for name, client in STRANGERS.items()}
+    callers = strangers | {
+        f"a key for {scope}": (_key(scope), 403) for scope in SCOPES if scope not in scopes and not is_open
+    }
+    before = _unmoved_tables()
+    for name, (client, wanted) in callers.items():
+        status = _ask(route, world, client).status_code
+        if status != wanted:
+            found.append(f"{name}: {status}, not {wanted}")
+    if _unmoved_tables() != before:
+        found.append("somebody who was refused changed something")
+    return found
+
+
+@pytest.mark.parametrize("route", MATRIX)
+class TestEachRoute:
+    def test_keeps_out_whom_it_should(self, route: str, world: World) -> None:
+        assert trespassers(route, world, MATRIX[route].scopes) == []
+
+    def test_lets_in_whom_it_should(self, route: str, world: World) -> None:
+        row = MATRIX[route]
+        for scope in row.scopes - OPEN:
+            answer = _ask(route, world, _key(scope))
+            assert answer.status_code == row.status, (scope, answer.content)
+
+
+@pytest.mark.parametrize("route", ["GET /api/v1/invoices", "POST /api/v1/grants"])
+def test_a_caller_who_is_let_in_and_should_not_be_is_found(route: str, world: World) -> None:
+    found = trespassers(route, world, ())
+    assert [each for each in found if each.startswith("a key for staff")]
+    assert ("somebody who was refused changed something" in found) == route.startswith("POST")
