@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html
@@ -165,10 +166,11 @@ class UserAdmin(OperationAdmin[User]):
         return request.user.has_perm("accounts.add_user")
 
     def has_door_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        # Colleagues are kept out by those who let them in.
         if not request.user.has_perm("accounts.change_user"):
             return False
-        return self.has_staff_permission(request) or not User.objects.filter(pk=str(object_id), is_staff=True).exists()
+        # Colleagues are kept out by those who let them in.
+        row = self.get_object(request, unquote(str(object_id)))
+        return row is None or not row.is_staff or self.has_staff_permission(request)
 
     def has_forget_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return request.user.has_perm("accounts.delete_user")

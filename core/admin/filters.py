@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin
@@ -82,11 +82,17 @@ def is_narrowed(request: HttpRequest, column: str) -> bool:
     return any(request.GET.get(f"{column}_{suffix}") for suffix in ("since", "until"))
 
 
+# Nothing happened before or will after; computing with days outside would leave the calendar.
+_EARLIEST: Final = date(1970, 1, 1)
+_LATEST: Final = date(9998, 12, 31)
+
+
 def _day(text: object) -> date | None:
     try:
-        return parse_date(str(text)) if text else None
+        day = parse_date(str(text)) if text else None
     except ValueError:
         return None
+    return min(max(day, _EARLIEST), _LATEST) if day else None
 
 
 def _midnight(day: date) -> datetime:

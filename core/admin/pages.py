@@ -8,7 +8,7 @@ Nothing is ever deleted here, and nothing is written but through one operation. 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IS_POPUP_VAR
@@ -28,6 +28,8 @@ from core.admin.panels import Panel
 from core.errors import DomainError
 
 M = TypeVar("M", bound=Model)
+
+_OBJECTS: Final = "dvorik.admin_objects"
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -115,6 +117,16 @@ class OfficeAdmin(ModelAdmin[M]):
     ) -> tuple[QuerySet[M], bool]:
         term = search_term.strip()
         return (queryset.filter(self.find(term)) if term else queryset), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> M | None:
+        """A page that is only looked at asks for its object several times and reads it once."""
+        if request.method != "GET" or from_field:
+            return super().get_object(request, object_id, from_field)
+        kept: dict[tuple[object, str], M | None] = request.META.setdefault(_OBJECTS, {})
+        named = (self.model, object_id)
+        if named not in kept:
+            kept[named] = super().get_object(request, object_id)
+        return kept[named]
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
