@@ -81,6 +81,14 @@ REQUESTS: Final = {
 }
 
 
+CODES: Final = {
+    400: {"common.bad_request", "common.validation_error"},
+    405: {"common.method_not_allowed"},
+    414: {"common.uri_too_long"},
+    431: {"common.headers_too_large"},
+}
+
+
 @pytest.fixture(scope="module")
 def server(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
@@ -196,7 +204,9 @@ class TestRequests:
     def test_that_make_no_sense_are_answered_all_the_same(
         self, server: WebServer, request_: bytes, status: int
     ) -> None:
-        assert_problem(server.ask(request_), status)
+        answer = server.ask(request_)
+        assert_problem(answer, status)
+        assert json.loads(answer.body)["code"] in CODES[status]
 
     @pytest.mark.parametrize("length", [256, 8_000])
     def test_with_too_long_a_key_are_refused(self, server: WebServer, key: str, length: int) -> None:
