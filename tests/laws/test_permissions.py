@@ -73,7 +73,7 @@ MATRIX: Final[Mapping[str, Row]] = {
     "POST /api/v1/promo-codes/quote": Row(
         frozenset({"billing:read", "billing:write", "staff"}),
         200,
-        {"user": "{user}", "tariff": "{slug}", "promo_code": "{promo_code:code}"},
+        {"user": "{user}", "tariff": "{slug}", "code": "{promo_code:code}"},
     ),
     "GET /api/v1/promo-codes/<promo_code:code>": Row(STAFF),
     "PATCH /api/v1/promo-codes/<promo_code:code>": Row(STAFF, 200, {"max_uses": 5}),
