@@ -9,6 +9,7 @@ import pytest
 from billing import errors
 from billing.models import Transaction, Wallet
 from billing.operations import credits
+from billing.operations import ledger as ledger_operations
 from billing.operations.credits import Credited, Reversed
 from billing.queries.lots import replay_wallet
 from billing.tests.deeds import assert_books_are_true, booked, charge, hold, ledger
@@ -184,3 +185,10 @@ class TestReverse:
         ran = lined_up(wallet, *[lambda: take_back(lot, 3)] * 4)
         assert (len(ran.results), ran.codes) == (1, {"billing.reversal_exceeds_lot": 3})
         assert left(wallet) == [2, 50]
+
+
+def test_no_row_of_any_kind_takes_more_than_there_is(unmoved: Unmoved) -> None:
+    wallet = funded_wallet(tokens=5)
+    with unmoved(errors.InsufficientTokens) as refusal:
+        ledger_operations.append(wallet, type=Type.ADJUSTMENT, tokens_delta=-6, key=new_key(), by=TESTER)
+    assert refusal.value.data == {"required": 6, "available": 5}
