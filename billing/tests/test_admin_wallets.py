@@ -52,6 +52,16 @@ def test_credit_sent_twice_counts_once(operator: Operator) -> None:
     assert snapshot() == before
 
 
+def test_same_credit_from_a_form_opened_anew_counts_again(operator: Operator) -> None:
+    """Without the key of the form, twice would be twice."""
+    wallet = funded_wallet(tokens=0)
+
+    for _time in range(2):
+        operator.do(wallet, "credit", tokens="20", reason="an apology")
+
+    assert ledger(wallet) == [("grant", 20, 20), ("grant", 20, 40)]
+
+
 def test_credit_may_expire(operator: Operator) -> None:
     wallet = funded_wallet(tokens=0)
     moment = timezone.localtime(database_clock.now() + timedelta(days=3)).replace(second=0, microsecond=0)
