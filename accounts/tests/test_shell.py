@@ -107,7 +107,7 @@ class TestWithWhoAndWhy:
             tmp_path,
             """
             print([module.__name__ for module in (users, api_keys, alerts, wallets, charges, invoices, payments)])
-            print(all(map(callable, (get_user, find_user, list_logs, get_balance, get_explanation, Money))))
+            print(all(map(callable, (get_user, find_user, list_logs, get_balance, explain_balance, Money))))
             print(User.__name__, AuditLog.__name__, me)
             """,
             *("--as", "olga", "--reason", WHY),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from billing.admin.display import promo_code_link, type_badge
 from billing.models import Transaction, Wallet
 from billing.owners import Owner
-from billing.queries.explanation import Explanation, Line, get_explanation
+from billing.queries.explanation import Explanation, Line, explain_balance
 from core.admin.display import NOTHING, Text, code, moment, number, object_link, short, signed
 from core.admin.panels import Column, Panel
 
@@ -63,7 +63,7 @@ class Statement:
         :param before: the number of the row before which the statement ends; anything else means the latest rows
         """
         until = int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else None
-        explained = get_explanation(Owner.wallet(wallet.pk), limit=ROWS, before=until)
+        explained = explain_balance(Owner.wallet(wallet.pk), limit=ROWS, before=until)
         last = explained.lines[-1].transaction.sequence if explained.older else 0
         return cls(
             explained=explained,

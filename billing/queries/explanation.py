@@ -45,7 +45,7 @@ class Explanation:
     unswept: int
 
 
-def get_explanation(owner: Owner, *, limit: int = 200, before: int | None = None) -> Explanation:
+def explain_balance(owner: Owner, *, limit: int = 200, before: int | None = None) -> Explanation:
     """
     Explain a wallet's balance: the ledger with its lots, actors, invoices and providers' ids.
 

@@ -18,7 +18,7 @@ from billing import errors
 from billing.models import Wallet
 from billing.operations import grants, holds, wallets
 from billing.owners import Owner
-from billing.queries.explanation import Explanation, get_explanation
+from billing.queries.explanation import Explanation, explain_balance
 from billing.tests.deeds import charge, hold, pay
 from billing.tests.factories import (
     TESTER,
@@ -40,7 +40,7 @@ OLGA = Actor(kind="user", id="7", label="olga", user_id="7")
 
 
 def explain(wallet: Wallet, *, limit: int = 200, before: int | None = None) -> Explanation:
-    return get_explanation(Owner.wallet(wallet.pk), limit=limit, before=before)
+    return explain_balance(Owner.wallet(wallet.pk), limit=limit, before=before)
 
 
 def because(wallet: Wallet) -> dict[int, tuple[str, ...]]:
@@ -142,7 +142,7 @@ def test_costs_the_same_however_long_the_ledger(django_assert_num_queries: Djang
 
 def test_of_nobody_is_not_found() -> None:
     with pytest.raises(errors.WalletNotFound):
-        get_explanation(Owner.user(uuid7()))
+        explain_balance(Owner.user(uuid7()))
 
 
 class TestTheCommand:

@@ -45,7 +45,7 @@ def test_credits_and_changes_prices_as_whoever_said_who_and_why(tmp_path: Path) 
         print(grants.give(owner=owner, tokens=5, reason="an apology", key="ticket-7", by=me).replayed)
         print(grants.give(owner=owner, tokens=5, reason="an apology", key="ticket-7", by=me).replayed)
         print(tariffs.change(slug="{tariff.slug}", seen_version=1, price=9_900, by=me).version)
-        print(get_balance(owner).token_balance, len(get_explanation(owner).lines))
+        print(get_balance(owner).token_balance, len(explain_balance(owner).lines))
     """
     ran = manage(tmp_path, "shell", "-v0", *WHO_AND_WHY, says=dedent(script))
     assert ran.stdout.split() == ["False", "True", "2", "15", "2"], ran.stderr

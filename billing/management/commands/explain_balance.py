@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from billing.errors import WalletNotFound
 from billing.owners import Owner
-from billing.queries.explanation import Explanation, get_explanation
+from billing.queries.explanation import Explanation, explain_balance
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, user: str, rows: int = 200, **options: Any) -> None:
         try:
-            explanation = get_explanation(_owner(user), limit=max(rows, 1))
+            explanation = explain_balance(_owner(user), limit=max(rows, 1))
         except WalletNotFound as missing:
             raise CommandError(str(missing)) from missing
         self._write(explanation)
