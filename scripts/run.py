@@ -131,16 +131,12 @@ class Supervisor:
 
     def _collect_static(self) -> None:
         stamp = self.home / "static" / ".collected"
-        digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
         # What was collected before may lie beside the code, too.
-        made = {self.home, ROOT / "var"}
-        for path in sorted(ROOT.glob("*/static/**/*")):
-            if path.is_file() and made.isdisjoint(path.parents):
-                digest.update(f"{path.relative_to(ROOT)} {path.stat().st_mtime_ns}".encode())
-        if stamp.exists() and stamp.read_text("ascii") == digest.hexdigest():
+        digest = digest_of_static_files(ROOT, made={self.home, ROOT / "var"})
+        if stamp.exists() and stamp.read_text("ascii") == digest:
             return
         self._manage("collectstatic", "--noinput", "--verbosity=0", says="Collecting the static files")
-        stamp.write_text(digest.hexdigest(), "ascii")
+        stamp.write_text(digest, "ascii")
 
     def _manage(self, *arguments: str, says: str | None) -> None:
         if self.stopping:
@@ -229,6 +225,19 @@ class Supervisor:
             self.adopted_mark.unlink()
         if self.children:
             say("Stopped.")
+
+
+def digest_of_static_files(root: Path, *, made: set[Path]) -> str:
+    """
+    Changes when a static file of an app does, or a package that brings some.
+
+    :param made: folders whose files are results, not sources
+    """
+    digest = hashlib.sha256((root / "requirements.txt").read_bytes())
+    for path in sorted(root.glob("*/static/**/*")):
+        if path.is_file() and made.isdisjoint(path.parents):
+            digest.update(f"{path.relative_to(root)} {path.stat().st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 def say(text: str) -> None:
