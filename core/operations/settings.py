@@ -30,7 +30,9 @@ def change(*, key: str, value: object, by: Actor, reason: str) -> Setting:
 @operation
 def change_many(*, values: Mapping[str, object], by: Actor, reason: str) -> list[Setting]:
     """
-    Change several settings, all or none. For the errors see :func:`change`; invalid values are named together.
+    Change several settings, all or none.
+
+    :raises core.errors.SettingInvalid: invalid values, named together; for the others see :func:`change`
     """
     _needs(reason)
     # By key, so that two changes of the same settings never wait for each other in a circle.

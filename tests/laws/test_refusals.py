@@ -1,0 +1,288 @@
+"""
+Every operation that can refuse has a test in which it does, and in which nothing moved.
+
+Billing's are read from its tests: inside ``with unmoved(Error):`` the operation is called, by itself or through a
+function of the tests. Those of the floors below are refused here, from a table.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.utils import timezone
+
+from accounts.errors import (
+    ApiKeyNotFound,
+    ApiKeyNotInForce,
+    LoginTaken,
+    NotStaff,
+    PasswordTooWeak,
+    ReferralCodeUnknown,
+    RoleNotYoursToGive,
+    RoleUnknown,
+    ScopeUnknown,
+    UserNotFound,
+)
+from accounts.operations import api_keys, users
+from accounts.tests.factories import STAFF_PASSWORD, ApiKeyFactory, StaffFactory, UserFactory
+from audit.errors import AlertNotFound, AlertResolved
+from audit.operations import alerts
+from audit.tests.factories import AdminAlertFactory
+from billing.tests.factories import TESTER
+from billing.tests.snapshots import refused_and_unmoved
+from core.actors import Actor
+from core.errors import (
+    DomainError,
+    JobIsNotDead,
+    JobIsNotQueued,
+    NotFound,
+    ReasonMissing,
+    SettingInvalid,
+    SettingUnknown,
+    ValidationFailed,
+)
+from core.ids import uuid7
+from core.models import Job
+from core.operations import jobs, settings
+from tests.laws.house import Sources, decorators, functions, sources
+
+Operation = Callable[..., object]
+
+
+def _nobody() -> Actor:
+    """A colleague who is no superadmin."""
+    return Actor(kind="user", id=str(StaffFactory.create().pk), label="colleague")
+
+
+def _job(state: str) -> Job:
+    ended = timezone.now() if state in ("done", "dead") else None
+    return Job.objects.create(name="core.some", state=state, max_attempts=3, lease_seconds=60, finished_at=ended)
+
+
+STAFF: Final[Mapping[str, Any]] = {"login": "olga", "password": STAFF_PASSWORD}
+
+# Operation, how it is refused, and what is asked of it.
+REFUSED: Final[list[tuple[Operation, type[DomainError], Callable[[], dict[str, Any]]]]] = [
+    (users.get_or_create_from_telegram, ReferralCodeUnknown, lambda: {"telegram_id": 7, "referral_code": "NOBODYS"}),
+    (users.get_or_create_from_telegram, ValidationFailed, lambda: {"telegram_id": 0}),
+    (users.update, UserNotFound, lambda: {"user_id": uuid7()}),
+    (users.update, ValidationFailed, lambda: {"user_id": UserFactory.create().pk, "timezone": "Moon/Crater"}),
+    (users.create_staff, RoleNotYoursToGive, lambda: {**STAFF, "by": _nobody()}),
+    (users.create_staff, PasswordTooWeak, lambda: {**STAFF, "password": "123"}),
+    (users.create_staff, RoleUnknown, lambda: {**STAFF, "role": "king"}),
+    (users.create_staff, ValidationFailed, lambda: {**STAFF, "login": " "}),
+    (users.create_staff, LoginTaken, lambda: {**STAFF, "login": StaffFactory.create().login}),
+    (users.set_role, ReasonMissing, lambda: {"user_id": StaffFactory.create().pk, "role": None, "reason": " "}),
+    (users.set_role, NotStaff, lambda: {"user_id": UserFactory.create().pk, "role": None, "reason": "why"}),
+    (users.set_active, ReasonMissing, lambda: {"user_id": UserFactory.create().pk, "is_active": False, "reason": ""}),
+    (users.set_active, UserNotFound, lambda: {"user_id": uuid7(), "is_active": False, "reason": "why"}),
+    (users.anonymise, ReasonMissing, lambda: {"user_id": UserFactory.create().pk, "reason": ""}),
+    (users.anonymise, UserNotFound, lambda: {"user_id": uuid7(), "reason": "asked for it"}),
+    (api_keys.create, ScopeUnknown, lambda: {"name": "Bot", "scopes": ["everything"]}),
+    (api_keys.create, UserNotFound, lambda: {"name": "Bot", "scopes": ["users:read"], "owner_id": uuid7()}),
+    (api_keys.revoke, ReasonMissing, lambda: {"key_id": ApiKeyFactory.create().pk, "reason": ""}),
+    (api_keys.revoke, ApiKeyNotFound, lambda: {"key_id": uuid7(), "reason": "why"}),
+    (api_keys.rotate, ApiKeyNotInForce, lambda: {"key_id": ApiKeyFactory.create(revoked_at=timezone.now()).pk}),
+    (
+        api_keys.rotate,
+        ValidationFailed,
+        lambda: {"key_id": ApiKeyFactory.create().pk, "overlap": timedelta(seconds=-1)},
+    ),
+    (alerts.acknowledge, AlertNotFound, lambda: {"alert_id": 1}),
+    (
+        alerts.acknowledge,
+        AlertResolved,
+        lambda: {"alert_id": AdminAlertFactory.create(status="resolved", acknowledged_at=timezone.now()).pk},
+    ),
+    (alerts.resolve, AlertNotFound, lambda: {"alert_id": 1}),
+    (jobs.run_again, JobIsNotDead, lambda: {"job_id": _job("done").pk, "reason": "why"}),
+    (jobs.run_again, NotFound, lambda: {"job_id": uuid7(), "reason": "why"}),
+    (jobs.give_up, JobIsNotQueued, lambda: {"job_id": _job("dead").pk, "reason": "why"}),
+    (settings.change, SettingUnknown, lambda: {"key": "core.nothing", "value": 1, "reason": "why"}),
+    (settings.change, ReasonMissing, lambda: {"key": "billing.invoice_lifetime_minutes", "value": 1, "reason": ""}),
+    (settings.change, SettingInvalid, lambda: {"key": "billing.invoice_lifetime_minutes", "value": 0, "reason": "why"}),
+    (
+        settings.change_many,
+        SettingInvalid,
+        lambda: {"values": {"billing.invoice_lifetime_minutes": 0}, "reason": "why"},
+    ),
+    (settings.reset, SettingUnknown, lambda: {"key": "core.nothing", "reason": "why"}),
+]
+
+# Refusals that need more than a call: where their tests are.
+ELSEWHERE: Final[Mapping[str, str]] = {
+    "core.operations.idempotency.run_once": (
+        "core/tests/test_api_idempotency.py::test_refuses_another_request_and_moves_nothing"
+    ),
+    "billing.operations.demo.load": (
+        "billing/tests/test_load_demo.py::test_leaves_a_database_with_data_of_its_own_alone"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "asked"),
+    REFUSED,
+    ids=[f"{operation.__module__}.{operation.__name__}: {error.__name__}" for operation, error, _asked in REFUSED],
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_moves_nothing(
+    operation: Operation, error: type[DomainError], asked: Callable[[], dict[str, Any]]
+) -> None:
+    arguments = {"by": TESTER, **asked()}
+    with refused_and_unmoved(error):
+        operation(**arguments)
+
+
+# The law.
+
+
+def refusing(tree: Sources) -> set[str]:
+    """Operations that say in their docstring how they refuse."""
+    return {
+        f"{_module(path)}.{function.name}"
+        for path, text in tree.items()
+        if "operations" in Path(path).parts
+        for function in functions(text)
+        if "operation" in decorators(function) and ":raises" in (ast.get_docstring(function) or "")
+    }
+
+
+def silent(tree: Sources) -> list[str]:
+    """Operations that raise, and do not say so."""
+    return [
+        f"{_module(path)}.{function.name}"
+        for path, text in tree.items()
+        if "operations" in Path(path).parts
+        for function in functions(text)
+        if "operation" in decorators(function)
+        and ":raises" not in (ast.get_docstring(function) or "")
+        and any(isinstance(node, ast.Raise) and _is_refusing(node) for node in ast.walk(function))
+    ]
+
+
+def _is_refusing(node: ast.Raise) -> bool:
+    # A caller's defect is no refusal.
+    return node.exc is not None and not ast.unparse(node.exc).startswith(("ValueError", "TypeError", "RuntimeError"))
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
+
+
+class _Calls:
+    """What each function of the tests calls, as far as imports say, followed to the end."""
+
+    def __init__(self, tree: Sources) -> None:
+        self.calls: dict[str, set[str]] = {}
+        self.refused: set[str] = set()
+        for path, text in tree.items():
+            if "tests" in Path(path).parts:
+                self._read(_module(path), ast.parse(text))
+
+    def _read(self, module: str, tree: ast.Module) -> None:
+        names = dict(self._names(module, tree))
+        for node in tree.body:
+            for name in _defined(node):
+                self.calls[f"{module}.{name}"] = self._said(node, names)
+        for outer in tree.body:
+            around = outer.decorator_list if isinstance(outer, ast.ClassDef) else []
+            for function in ast.walk(outer):
+                if isinstance(function, ast.FunctionDef):
+                    self._read_blocks(function, [*around, *function.decorator_list], names)
+
+    def _read_blocks(self, function: ast.FunctionDef, marks: list[ast.expr], names: Mapping[str, str]) -> None:
+        given = {argument.arg for argument in function.args.args}
+        for block in ast.walk(function):
+            if isinstance(block, ast.With) and any(_is_refusal(item) for item in block.items):
+                self.refused |= {name for line in block.body for name in self._said(line, names)}
+                if any(isinstance(node, ast.Name) and node.id in given for node in ast.walk(block)):
+                    # What is called comes from the test's parameters.
+                    self.refused |= {name for mark in marks for name in self._said(mark, names)}
+
+    @staticmethod
+    def _names(module: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+            else:
+                for name in _defined(node):
+                    yield name, f"{module}.{name}"
+
+    @staticmethod
+    def _said(node: ast.AST, names: Mapping[str, str]) -> set[str]:
+        found = set()
+        for each in ast.walk(node):
+            if isinstance(each, ast.Attribute | ast.Name):
+                first, dot, rest = ast.unparse(each).partition(".")
+                if first in names:
+                    found.add(names[first] + dot + rest)
+        return found
+
+    def reached(self) -> set[str]:
+        """Everything that is called inside a block that must be refused."""
+        seen: set[str] = set()
+        coming = set(self.refused)
+        while coming:
+            name = coming.pop()
+            if name not in seen:
+                seen.add(name)
+                coming |= self.calls.get(name, set()) | self.calls.get(name.rpartition(".")[0], set())
+        return seen
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """The names that a statement of a module gives: of a function, a class or a value."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _is_refusal(item: ast.withitem) -> bool:
+    return ast.unparse(item.context_expr).startswith(("unmoved(", "refused_and_unmoved("))
+
+
+def untested(tree: Sources) -> list[str]:
+    """Operations that can refuse, and no test in which they do and nothing moved."""
+    here = {f"{operation.__module__}.{operation.__name__}" for operation, _error, _asked in REFUSED}
+    return sorted(refusing(tree) - _Calls(tree).reached() - here - set(ELSEWHERE))
+
+
+def test_every_operation_that_can_refuse_is_refused_in_a_test() -> None:
+    assert untested(sources()) == []
+
+
+def test_every_operation_says_how_it_refuses() -> None:
+    assert silent(sources()) == []
+
+
+def test_what_is_tested_elsewhere_is_there() -> None:
+    assert set(ELSEWHERE) <= refusing(sources())
+    for where in ELSEWHERE.values():
+        path, _, test = where.partition("::")
+        assert f"def {test}(" in sources()[path]
+
+
+NEW: Final = (
+    '@operation\ndef pay_out(*, by: Actor) -> None:\n    """\n    :raises errors.X: no\n    """\n    raise X()\n'
+)
+UNSAID: Final = '@operation\ndef pay_out(*, by: Actor) -> None:\n    """Pay."""\n    raise X()\n'
+
+
+def test_an_operation_without_such_a_test_is_found() -> None:
+    tree = {"billing/operations/payouts.py": NEW}
+    assert untested(tree) == ["billing.operations.payouts.pay_out"]
+    for block, found in (("with unmoved(X):", 0), ("with pytest.raises(X):", 1)):
+        test = f"from billing.operations import payouts\ndef test(unmoved):\n    {block}\n        payouts.pay_out()\n"
+        assert len(untested({**tree, "billing/tests/test_payouts.py": test})) == found
+
+
+def test_an_operation_that_hides_its_refusals_is_found() -> None:
+    assert silent({"billing/operations/payouts.py": UNSAID}) == ["billing.operations.payouts.pay_out"]
