@@ -1,7 +1,7 @@
 """
 ``python -m scripts.bench [figure …] [--quick] [--rows N]``: measures, and writes ``docs/BENCHMARKS.md``.
 
-Figures that are measured alone take their place among those measured before. What was quick or smaller is printed only.
+Figures that are measured alone take their place among those measured before. What was quick is printed only.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> int:
             fresh = {number: result(number, its, scale, load) for number, its in _by_number(figure, lines).items()}
             found |= fresh
             print("\n".join(report.table(fresh.values())[2:]), flush=True)
-            if scale == Scale():
+            if not asked.quick:
                 # At once: what a later figure breaks takes nothing of this one along.
                 kept = results.read(KEPT) | fresh
                 results.keep(KEPT, kept)
