@@ -13,8 +13,8 @@ from .conftest import ROOT
 # Ends on Ctrl-C, after longer than `subprocess.run` would have waited.
 CHILD = """
 import sys, threading
-print("begun", flush=True)
 try:
+    print("begun", flush=True)
     threading.Event().wait()
 except KeyboardInterrupt:
     threading.Event().wait(1)
