@@ -52,7 +52,7 @@ DOORS: Final[Mapping[str, Text]] = {
 
 
 class EntityFilter(admin.SimpleListFilter):
-    """The kind of thing. The list begins with its own types, and each is found by an index."""
+    """The kind of thing: one of the house's models. The index of entities begins with it."""
 
     title = _("entity")
     parameter_name = "entity_type"
