@@ -61,6 +61,15 @@ class Definition(Generic[T]):
         """The value in force, at most a second old."""
         return cast(T, _in_force().get(self.key, self.default))
 
+    def of(self, row: Setting | None) -> T:
+        """The value in force as the setting's row has it, without this process's cache; None is no row."""
+        if row is None:
+            return self.default
+        try:
+            return self.read(row.secret_value if self.secret else row.value)
+        except SettingInvalid:
+            return self.default
+
     def read(self, stored: object) -> T:
         """
         The value that a JSON value means.
