@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from django.apps import AppConfig, apps
@@ -13,9 +14,11 @@ from accounts.roles import FRAMEWORK, ROLES
 
 HEADER: Final = """# Who may do what
 
-Written by `python manage.py roles --write` from [accounts/roles.py](../accounts/roles.py), which is the one definition; a
-test compares the two. Roles are made equal to it after each `migrate` ([why](adr/0003-roles-are-made-equal-to-the-code-after-each-migrate.md)).
-Who has which role is kept with the people, in Admin. Servers do not have roles: their keys have scopes.
+Written by `python manage.py roles --write` from [accounts/roles.py](../accounts/roles.py), which is the one definition;
+a test compares the two. Roles are made equal to it after each `migrate` ([why][adr]). Who has which role is kept with the
+people, in Admin. Servers do not have roles: their keys have scopes.
+
+[adr]: adr/0003-roles-are-made-equal-to-the-code-after-each-migrate.md
 """
 
 
@@ -23,6 +26,11 @@ def page() -> str:
     """The whole page, in English."""
     with translation.override("en"):
         return "\n".join([HEADER, *_titles(), *_tables()])
+
+
+def is_fresh(path: Path) -> bool:
+    """Whether a file says what the code does."""
+    return path.exists() and path.read_text("utf-8") == page()
 
 
 def permissions() -> dict[str, list[str]]:

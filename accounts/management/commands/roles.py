@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import role_page
 
-
 ROOT: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = ROOT / "docs" / "roles.md"
 
@@ -23,13 +22,12 @@ class Command(BaseCommand):
         way.add_argument("--check", action="store_true", help="fail unless the page is fresh")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        page = role_page.page()
         if options["write"]:
-            PAGE.write_text(page, "utf-8")
+            PAGE.write_text(role_page.page(), "utf-8")
             self.stdout.write(f"{PAGE.relative_to(ROOT)} is written.")
         elif options["check"]:
-            if not PAGE.exists() or PAGE.read_text("utf-8") != page:
+            if not role_page.is_fresh(PAGE):
                 raise CommandError("docs/roles.md is stale: run `python manage.py roles --write`")
             self.stdout.write("docs/roles.md is fresh.")
         else:
-            self.stdout.write(page)
+            self.stdout.write(role_page.page())
