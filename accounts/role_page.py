@@ -14,8 +14,8 @@ from accounts.roles import FRAMEWORK, ROLES
 
 HEADER: Final = """# Who may do what
 
-Written by `python manage.py roles --write` from [accounts/roles.py](../accounts/roles.py), which is the one definition;
-a test compares the two. Roles are made equal to it after each `migrate` ([why][adr]). Who has which role is kept with the
+Written by `python manage.py roles --write` from [accounts/roles.py](../accounts/roles.py), the one definition; a test
+compares the two. Roles are made equal to it after each `migrate` ([why][adr]). Who has which role is kept with the
 people, in Admin. Servers do not have roles: their keys have scopes.
 
 [adr]: adr/0003-roles-are-made-equal-to-the-code-after-each-migrate.md

@@ -11,6 +11,7 @@ from config.environment import (
     DEFAULT_SECRET_KEY,
     broker,
     database,
+    database_owner,
     env,
     environment,
     home,
@@ -89,6 +90,15 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # Autocommit, no ATOMIC_REQUESTS: each operation opens its own transaction (core.database.operation).
 DATABASES: dict[str, dict[str, Any]] = {"default": database(HOME)}
+# What migrations connect with instead, where the application's role does not own its tables (core.database_roles).
+DATABASE_OWNER: dict[str, str] | None = database_owner(HOME)
+DATABASE_APPLICATION: dict[str, str] | None = None
+if DATABASE_OWNER is not None:
+    DATABASE_APPLICATION = {part: DATABASES["default"][part] for part in DATABASE_OWNER}
+    if ENV == "test":
+        # Tests make their database, empty it and take its guards away to show what they are for. What the
+        # application's role may do, they try as that role.
+        DATABASES["default"] |= DATABASE_OWNER
 
 AUTH_USER_MODEL = "accounts.User"
 # Whoever logs in without having been sent to do so.

@@ -20,6 +20,7 @@ from typing import Any, Final
 from django.db import connection, models, transaction
 
 from billing.tests.races import turn
+from core.tests import application
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 _SECONDS: Final = 60.0
@@ -106,14 +107,9 @@ def _until_all_wait(replies: Sequence[Future[Reply]]) -> None:
 
 def environment() -> dict[str, str]:
     """Of a process that works on the test's database."""
-    database = connection.settings_dict
-    foreign = {"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PORT", "BIND"}
-    return {name: value for name, value in os.environ.items() if name not in foreign} | {
-        "POSTGRES_HOST": database["HOST"],
-        "POSTGRES_PORT": str(database["PORT"]),
-        "POSTGRES_USER": database["USER"],
-        "POSTGRES_PASSWORD": database["PASSWORD"],
-        "POSTGRES_DB": database["NAME"],
+    foreign = {"DJANGO_SETTINGS_MODULE", "PORT", "BIND"}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
+    return application.environment(kept) | {
         "ENV": "test",
         "PYTHONPATH": str(ROOT),
     }
