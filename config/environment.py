@@ -142,6 +142,23 @@ def advice_without_database() -> str | None:
     return "The embedded PostgreSQL is not running. Start it: python manage.py pg start"
 
 
+def time_limits(variable: str, text: str) -> tuple[float, float, float]:
+    """
+    Three numbers of seconds, separated by commas: for a statement, for a lock, for an idle transaction; 0 is no limit.
+
+    :param variable: where ``text`` was read
+    :raises ImproperlyConfigured: they are something else
+    """
+    try:
+        statement, lock, idle = (float(part) for part in text.split(","))
+    except ValueError:
+        statement = lock = idle = -1.0
+    # A limit of less than a millisecond would be none to PostgreSQL.
+    if not all(each == 0 or 0.001 <= each <= 86_400 for each in (statement, lock, idle)):
+        raise ImproperlyConfigured(f"{variable} is {text!r}; it must be three numbers of seconds, like 5,1,10")
+    return statement, lock, idle
+
+
 def broker(home: Path) -> dict[str, Any]:
     """Celery's settings: ``REDIS_URL`` where given, else a folder of files as the broker."""
     if url := env.str("REDIS_URL", default=""):

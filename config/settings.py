@@ -16,6 +16,7 @@ from config.environment import (
     environment,
     home,
     require_safe_production,
+    time_limits,
 )
 from config.rest import REST_FRAMEWORK as REST_FRAMEWORK
 from config.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core.middleware.CircumstancesMiddleware",
     "core.middleware.ProblemMiddleware",
+    "core.middleware.CongestionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -99,6 +101,15 @@ if DATABASE_OWNER is not None:
         # Tests make their database, empty it and take its guards away to show what they are for. What the
         # application's role may do, they try as that role.
         DATABASES["default"] |= DATABASE_OWNER
+
+# Seconds that a statement may take, wait for a lock, and leave its transaction idle, by the door of the request.
+TIME_LIMITS: dict[str, tuple[float, float, float]] = {
+    "api": time_limits("API_TIME_LIMITS", env.str("API_TIME_LIMITS", default="5,1,10")),
+    "admin": time_limits("ADMIN_TIME_LIMITS", env.str("ADMIN_TIME_LIMITS", default="30,2,30")),
+    "job": time_limits("JOB_TIME_LIMITS", env.str("JOB_TIME_LIMITS", default="60,5,60")),
+}
+# How many requests one process of the web server serves at once; gunicorn's settings read the same variable.
+WEB_THREADS: int = env.int("WEB_THREADS", default=4)
 
 AUTH_USER_MODEL = "accounts.User"
 # Whoever logs in without having been sent to do so.

@@ -111,18 +111,20 @@ def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in foreign}
     return application.environment(kept) | {
         "ENV": "test",
+        # Tests keep requests waiting until all of them wait.
+        "API_TIME_LIMITS": "60,60,60",
         "PYTHONPATH": str(ROOT),
     }
 
 
 @contextmanager
-def web_server(*, threads: int = 50) -> Iterator[Server]:
+def web_server(*, threads: int = 50, **variables: str) -> Iterator[Server]:
     """
     Gunicorn as ``make run`` starts it, but for the number of threads: each request gets one, and with it a connection
     of its own to the database. The connections stay open, so that test processes take turns with such servers.
     """
     # With two workers, one could get more requests than it has threads.
-    own = {"LOG_LEVEL": "WARNING", "WEB_WORKERS": "1", "WEB_THREADS": str(threads)}
+    own = {"LOG_LEVEL": "WARNING", "WEB_WORKERS": "1", "WEB_THREADS": str(threads), **variables}
     # The socket is handed over open, so that nobody can take its port in between.
     with turn(threads), socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         process = subprocess.Popen(
