@@ -61,6 +61,8 @@ ROLES: Final[Mapping[str, Role]] = {
                 "billing.*_payment",
                 "billing.*_wallet",
                 "core.change_job",
+                "core.export_invoices",
+                "core.export_ledger",
             ),
         ),
         Role(

@@ -135,6 +135,9 @@ TIME_ZONE = env.str("TIME_ZONE", default="Europe/Moscow")
 USE_I18N = True
 USE_TZ = True
 
+# Files made of Admin's lists, until they are fetched or expire; web servers and workers share it.
+EXPORTS_FOLDER = HOME / "exports"
+
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 STORAGES = {

@@ -13,7 +13,7 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         # Not from a ``core.admin`` that Admin discovers: its site is made of modules of that package.
         from core import checks, database_roles, time_limits  # noqa: F401  checks register themselves
-        from core.admin import jobs, settings  # noqa: F401  their pages register themselves
+        from core.admin import exports, jobs, settings  # noqa: F401  their pages register themselves
 
         configure_structlog()
         time_limits.connect()
@@ -21,4 +21,4 @@ class CoreConfig(AppConfig):
         # Errors are known by their classes, so every app's must be loaded before the first one is looked up.
         autodiscover_modules("errors", "api.errors")
         # Whoever enqueues a job, a web process included, checks its name and arguments against its handler.
-        autodiscover_modules("tasks")
+        autodiscover_modules("tasks", "exports")

@@ -243,3 +243,30 @@ DONE_JOBS_KEPT_DAYS: Final = register(
     maximum=365,
     help_text=_("How many days finished jobs stay in the list."),
 )
+
+EXPORTS_PER_HOUR: Final = register(
+    key="core.exports_per_hour",
+    value_type=int,
+    default=20,
+    minimum=1,
+    maximum=1_000,
+    help_text=_("How many exports one member of staff may make in an hour."),
+)
+
+EXPORTS_AT_ONCE_ROWS: Final = register(
+    key="core.exports_at_once_rows",
+    value_type=int,
+    default=2_000,
+    minimum=0,
+    maximum=20_000,
+    help_text=_("Up to how many rows an export is written while one waits; a job writes longer ones."),
+)
+
+EXPORTS_KEPT_HOURS: Final = register(
+    key="core.exports_kept_hours",
+    value_type=int,
+    default=24,
+    minimum=1,
+    maximum=720,
+    help_text=_("How many hours the file of an export is kept."),
+)

@@ -95,7 +95,11 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_points_at_another_server_by_url_or_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB"))):
+    for name in (
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB")),
+    ):
         monkeypatch.delenv(name, raising=False)
     wanted = {"HOST": "db.example", "PORT": 5433, "USER": "me", "PASSWORD": "p@ss/word", "NAME": "office"}
     monkeypatch.setenv("DATABASE_URL", "postgres://me:p%40ss%2Fword@db.example:5433/office")
