@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from time import time
-from typing import Any, Final, Protocol
+from datetime import timedelta
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -14,14 +14,13 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.utils import translation
 
+from core import clock
 from core.actors import Actor
 from core.api.pagination import Keyset
 from core.exports import registry, writers
 from core.ids import uuid7
 from core.models import Export
 from core.operations import exports as operations
-
-_ABANDONED_SECONDS: Final = 86_400
 
 
 class Lister(Protocol):
@@ -81,7 +80,8 @@ def purge(*, by: Actor) -> None:
         for export in expired:
             export.path.unlink(missing_ok=True)
     # What a killed process has left behind.
+    abandoned = clock.now() - timedelta(days=1)
     for partial in settings.EXPORTS_FOLDER.glob("*.part"):
         with suppress(FileNotFoundError):
-            if partial.stat().st_mtime < time() - _ABANDONED_SECONDS:
+            if partial.stat().st_mtime < abandoned.timestamp():
                 partial.unlink()
