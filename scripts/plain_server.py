@@ -9,7 +9,6 @@ and their databases are dropped afterwards.
 import os
 import secrets
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+from scripts import foreground
 
 OLDEST_VERSION = 15
 # Where no server takes us in, nothing was tested, and nothing has failed.
@@ -67,7 +68,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with own_roles("host=127.0.0.1 port=5432 user=postgres dbname=postgres") as urls:
-            return subprocess.run(sys.argv[1:], env={**os.environ, **urls}, check=False).returncode
+            return foreground.run(sys.argv[1:], environment={**os.environ, **urls})
     except NoServerError as error:
         print(f"No plain PostgreSQL on 127.0.0.1:5432 that can be used: {error}", file=sys.stderr)
         return NO_SERVER
