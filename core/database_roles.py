@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from psycopg import sql
 
-from core.database import GUARDS
+from core.database import GUARDS, LENT
 
 _READ: Final = frozenset({"SELECT"})
 _BY_KIND: Final[Mapping[str, frozenset[str]]] = {
@@ -37,11 +37,11 @@ _GIVEN: Final = """
 """
 _SEQUENCES: Final = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'"
 
-# Functions that run with their owner's rights and that everybody may call.
-_OPEN_DEFINERS: Final = """
-    SELECT oid::regprocedure::text FROM pg_proc
-    WHERE pronamespace = 'public'::regnamespace AND prosecdef AND prorettype = 'trigger'::regtype
-        AND has_function_privilege('public', oid, 'EXECUTE')
+# Functions that run with their owner's rights: whether everybody may call them, and whether the role itself may.
+_DEFINERS: Final = """
+    SELECT oid::regprocedure::text, has_function_privilege('public', oid, 'EXECUTE'), EXISTS (
+        SELECT FROM aclexplode(proacl) WHERE grantee = %(role)s::text::regrole::oid AND privilege_type = 'EXECUTE')
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
 """
 
 _STRENGTHS: Final = """
@@ -188,11 +188,21 @@ def _of_schema(cursor: Any, role: str) -> list[Any]:
         (makes_schemas, "REVOKE CREATE ON DATABASE {database} FROM PUBLIC, {role}"),
     )
     statements: list[Any] = [sql.SQL(text).format(**names) for is_wrong, text in wrong if is_wrong]
-    cursor.execute(_OPEN_DEFINERS)
-    # The signature is PostgreSQL's own spelling, quoted where it must be.
-    return statements + [
-        sql.SQL(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC") for (signature,) in cursor.fetchall()
-    ]
+    return statements + list(_of_functions(cursor, role))
+
+
+def _of_functions(cursor: Any, role: str) -> Iterator[Any]:
+    """Nobody but the application calls what runs with the owner's rights, and it calls only what it is lent."""
+    cursor.execute(_DEFINERS, {"role": _quoted(role)})
+    for signature, is_open, is_given in cursor.fetchall():
+        # The signature is PostgreSQL's own spelling, quoted where it must be.
+        function = f"FUNCTION {signature}"
+        if is_open:
+            yield sql.SQL(f"REVOKE ALL ON {function} FROM PUBLIC")
+        if is_given and signature not in LENT:
+            yield sql.SQL(f"REVOKE ALL ON {function} FROM {{}}").format(sql.Identifier(role))
+        if not is_given and signature in LENT:
+            yield sql.SQL(f"GRANT EXECUTE ON {function} TO {{}}").format(sql.Identifier(role))
 
 
 def _statement(text: str, right: str, table: str, role: str) -> Any:

@@ -41,6 +41,12 @@ def connected(*, as_owner: bool = False) -> Iterator[Connection]:
         yield opened
 
 
+def owner_environment() -> dict[str, str]:
+    """What lets a command of another process work as the owner, where that is another role."""
+    owner = settings.DATABASE_OWNER
+    return {"POSTGRES_OWNER_USER": owner["USER"], "POSTGRES_OWNER_PASSWORD": owner["PASSWORD"]} if owner else {}
+
+
 def environment(kept: Mapping[str, str]) -> dict[str, str]:
     """
     Of another process that works on the test's database as the application, where it has a role of its own.

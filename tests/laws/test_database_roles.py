@@ -19,7 +19,7 @@ from psycopg import errors, sql
 from audit.models import AuditLog
 from billing.models import Transaction
 from core import database_roles
-from core.database import GUARDS
+from core.database import GUARDS, LENT, lend
 from core.database_roles import RoleTooStrong, as_application, grant
 from core.tests.application import Connection, connected, the_role
 from tests.laws.house import house_models, rows, table_of
@@ -234,10 +234,10 @@ def test_the_command_says_what_is_missing(settings: pytest.FixtureRequest) -> No
 def definers() -> list[tuple[str, list[str], bool]]:
     """Functions that run with their owner's rights: their settings, and whether the application may call them."""
     return [
-        (name, list(config or []), may_call)
-        for name, config, may_call in rows(
+        (signature, list(config or []), may_call)
+        for signature, config, may_call in rows(
             """
-            SELECT proname, proconfig, has_function_privilege(%s::name, oid, 'EXECUTE')
+            SELECT oid::regprocedure::text, proconfig, has_function_privilege(%s::name, oid, 'EXECUTE')
             FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
             """,
             the_role(),
@@ -245,16 +245,12 @@ def definers() -> list[tuple[str, list[str], bool]]:
     ]
 
 
-# Functions that the application calls and that run with their owner's rights, with what keeps that safe.
-CALLED: Final[Mapping[str, str]] = {}
-
-
 def unsafe(found: list[tuple[str, list[str], bool]]) -> list[str]:
-    return [
-        name
-        for name, config, may_call in found
-        if "search_path=pg_catalog, public, pg_temp" not in config or (may_call and name not in CALLED)
-    ]
+    return sorted(
+        signature
+        for signature, config, may_call in found
+        if "search_path=pg_catalog, public, pg_temp" not in config or may_call != (signature in LENT)
+    )
 
 
 def test_functions_with_the_owners_rights_are_safe() -> None:
@@ -262,16 +258,41 @@ def test_functions_with_the_owners_rights_are_safe() -> None:
     assert unsafe(definers()) == []
 
 
-def test_an_unsafe_function_is_found_and_one_of_triggers_is_closed() -> None:
-    body = "RETURNS {} LANGUAGE plpgsql SECURITY DEFINER {} AS 'BEGIN RETURN NULL; END'"
+def test_what_is_lent_exists_and_has_a_reason() -> None:
+    assert set(LENT) <= {signature for signature, _config, _may_call in definers()}
+    assert all(len(why) >= 20 for why in LENT.values())
+
+
+def test_an_unsafe_function_is_found_and_each_is_closed() -> None:
+    role = the_role()
     path = "SET search_path = pg_catalog, public, pg_temp"
     with connection.cursor() as cursor:
-        cursor.execute("CREATE FUNCTION forged_one() " + body.format("text", path))
-        cursor.execute("CREATE FUNCTION forged_two() " + body.format("trigger", ""))
-        cursor.execute("CREATE FUNCTION forged_three() " + body.format("trigger", path))
-    assert sorted(unsafe(definers())) == ["forged_one", "forged_three", "forged_two"]
-    grant(the_role())
-    assert sorted(unsafe(definers())) == ["forged_one", "forged_two"]
+        for name, config in (("forged_one", path), ("forged_two", ""), ("forged_three", path)):
+            cursor.execute(
+                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {config} "
+                "AS 'BEGIN RETURN NULL; END'"
+            )
+        cursor.execute("REVOKE ALL ON FUNCTION forged_three() FROM PUBLIC")
+        cursor.execute(sql.SQL("GRANT EXECUTE ON FUNCTION forged_three() TO {}").format(sql.Identifier(role)))
+    assert unsafe(definers()) == ["forged_one()", "forged_three()", "forged_two()"]
+    assert grant(role) == 3
+    assert unsafe(definers()) == ["forged_two()"]
+    assert grant(role) == 0
+
+
+def test_what_is_lent_can_be_called(lent: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION forged_lent() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'")
+    assert grant(the_role()) == 2
+    assert [may_call for signature, _config, may_call in definers() if signature == lent] == [True]
+    assert rows("SELECT has_function_privilege('public', %s::text::regprocedure::oid, 'EXECUTE')", lent) == [(False,)]
+
+
+@pytest.fixture
+def lent() -> Iterator[str]:
+    lend("forged_lent()", why="a test of what is lent")
+    yield "forged_lent()"
+    del LENT["forged_lent()"]
 
 
 @pytest.mark.django_db(transaction=True)
