@@ -21,6 +21,8 @@ FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent dvorik
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv/dvorik /srv/dvorik
+# A volume that is mounted there begins with this owner.
+RUN install --directory --mode=0700 --owner=10001 --group=nogroup /srv/dvorik/home/exports
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

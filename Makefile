@@ -41,7 +41,7 @@ build: ## Build the containers' image
 
 up: ## Start the containers, with the migrations applied
 	$(COMPOSE) up --detach --wait db redis
-	$(COMPOSE) run --rm web python manage.py migrate --noinput
+	$(COMPOSE) run --rm migrate
 	$(COMPOSE) up --detach --wait
 
 down: ## Stop the containers; their data stays
@@ -54,7 +54,7 @@ shell: ## Open the support shell in a container
 	$(COMPOSE) exec web python manage.py shell
 
 migrate: ## Apply the migrations in a container
-	$(COMPOSE) exec web python manage.py migrate
+	$(COMPOSE) run --rm migrate
 
 revision: .venv/dev.stamp ## Write a migration for changed models (NAME="what_it_does")
 	$(BIN)/python manage.py makemigrations $(if $(NAME),--name "$(NAME)")

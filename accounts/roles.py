@@ -22,7 +22,7 @@ from core.actors import SYSTEM
 from core.database import told_to_database
 
 # Whose permissions a pattern never reaches: sessions are secrets, and groups come from this file.
-_FRAMEWORK: Final = frozenset({"admin", "auth", "contenttypes", "sessions"})
+FRAMEWORK: Final = frozenset({"admin", "auth", "contenttypes", "sessions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Role:
 
     def allows(self, app: str, codename: str) -> bool:
         """Whether the role has a permission."""
-        return app not in _FRAMEWORK and any(fnmatchcase(f"{app}.{codename}", pattern) for pattern in self.may)
+        return app not in FRAMEWORK and any(fnmatchcase(f"{app}.{codename}", pattern) for pattern in self.may)
 
 
 _READ: Final = ("*.view_*",)
@@ -61,6 +61,8 @@ ROLES: Final[Mapping[str, Role]] = {
                 "billing.*_payment",
                 "billing.*_wallet",
                 "core.change_job",
+                "core.export_invoices",
+                "core.export_ledger",
             ),
         ),
         Role(

@@ -8,7 +8,8 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import receivers
-        from core import jobs
+        from core import exports, jobs
 
         jobs.on_dead_letter(receivers.tell_of_dead_letter)
         jobs.on_decision(receivers.record_decision)
+        exports.on_deed(receivers.record_export)

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_noop
 
 from audit.operations import alerts, records
 from core.actors import Actor, under
+from core.exports import Deed
 from core.jobs import DeadLetter, Decision
 
 
@@ -34,4 +35,17 @@ def record_decision(decision: Decision, /, *, by: Actor) -> None:
         by=by,
         reason=decision.reason,
         job_name=decision.name,
+    )
+
+
+def record_export(deed: Deed, /, *, by: Actor) -> None:
+    """Record who took what out of the house."""
+    records.record(
+        f"core.export.{deed.deed}",
+        entity=("core.export", deed.export_id),
+        by=by,
+        export=deed.name,
+        format=deed.file_format,
+        filters=deed.filters,
+        rows=deed.rows,
     )

@@ -74,16 +74,13 @@ def home() -> Path:
 
 def database(home: Path) -> dict[str, Any]:
     """
-    Django's connection settings: ``DATABASE_URL``, else ``POSTGRES_*``, else the embedded server.
+    Django's connection settings, as the application's role: ``DATABASE_URL``, else ``POSTGRES_*``, else the embedded
+    server.
     """
     if env.str("DATABASE_URL", default=""):
-        if not str(env.str("DATABASE_URL")).startswith(("postgres://", "postgresql://")):
-            raise ImproperlyConfigured("DATABASE_URL must look like postgres://user:password@host:port/name")
-        settings: dict[str, Any] = dict(env.db_url("DATABASE_URL"))
-        settings["ENGINE"] = "django.db.backends.postgresql"
+        settings = _by_url("DATABASE_URL")
     elif env.str("POSTGRES_HOST", default=""):
         settings = {
-            "ENGINE": "django.db.backends.postgresql",
             "HOST": env.str("POSTGRES_HOST"),
             "PORT": env.str("POSTGRES_PORT", default="5432"),
             "USER": env.str("POSTGRES_USER", default="dvorik"),
@@ -93,7 +90,8 @@ def database(home: Path) -> dict[str, Any]:
     else:
         from core.postgres import EmbeddedServer
 
-        settings = {"ENGINE": "django.db.backends.postgresql", **EmbeddedServer(home).django_settings()}
+        settings = dict(EmbeddedServer(home).django_settings())
+    settings["ENGINE"] = "django.db.backends.postgresql"
     # Connections stay open and statements are really prepared: together they are most of the API's speed.
     settings["CONN_MAX_AGE"] = None
     settings["CONN_HEALTH_CHECKS"] = True
@@ -107,6 +105,32 @@ def database(home: Path) -> dict[str, Any]:
     return settings
 
 
+def database_owner(home: Path) -> dict[str, str] | None:
+    """
+    What of the connection settings is another when migrations connect, as the owner of the tables; None where one role
+    does both.
+
+    :raises ImproperlyConfigured: ``DATABASE_OWNER_URL`` names another database
+    """
+    if env.str("DATABASE_OWNER_URL", default=""):
+        owner, application = _by_url("DATABASE_OWNER_URL"), database(home)
+        if owner["NAME"] != application["NAME"]:
+            raise ImproperlyConfigured("DATABASE_OWNER_URL names another database than DATABASE_URL")
+        return {part: owner[part] for part in ("HOST", "PORT", "USER", "PASSWORD")}
+    if env.str("DATABASE_URL", default="") or env.str("POSTGRES_HOST", default=""):
+        user = env.str("POSTGRES_OWNER_USER", default="")
+        return {"USER": user, "PASSWORD": env.str("POSTGRES_OWNER_PASSWORD", default="")} if user else None
+    from core.postgres import EmbeddedServer
+
+    return EmbeddedServer(home).owner_settings()
+
+
+def _by_url(variable: str) -> dict[str, Any]:
+    if not str(env.str(variable)).startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(f"{variable} must look like postgres://user:password@host:port/name")
+    return dict(env.db_url(variable))
+
+
 def advice_without_database() -> str | None:
     """What to do about a database that does not answer, where that is known."""
     if env.str("DATABASE_URL", default="") or env.str("POSTGRES_HOST", default=""):
@@ -116,6 +140,23 @@ def advice_without_database() -> str | None:
     if EmbeddedServer(home()).status().ready:
         return None
     return "The embedded PostgreSQL is not running. Start it: python manage.py pg start"
+
+
+def time_limits(variable: str, text: str) -> tuple[float, float, float]:
+    """
+    Three numbers of seconds, separated by commas: for a statement, for a lock, for an idle transaction; 0 is no limit.
+
+    :param variable: where ``text`` was read
+    :raises ImproperlyConfigured: they are something else
+    """
+    try:
+        statement, lock, idle = (float(part) for part in text.split(","))
+    except ValueError:
+        statement = lock = idle = -1.0
+    # A limit of less than a millisecond would be none to PostgreSQL.
+    if not all(each == 0 or 0.001 <= each <= 86_400 for each in (statement, lock, idle)):
+        raise ImproperlyConfigured(f"{variable} is {text!r}; it must be three numbers of seconds, like 5,1,10")
+    return statement, lock, idle
 
 
 def broker(home: Path) -> dict[str, Any]:

@@ -16,10 +16,7 @@ workers = int(os.environ.get("WEB_WORKERS") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 4)
 keepalive = 65
 
-# A request that the database keeps waiting is answered 503, and its thread is free again. Workers inherit this, libpq
-# reads it, and whatever the connection's own address says goes before it.
-os.environ.setdefault("PGOPTIONS", "-c statement_timeout=30s -c lock_timeout=10s")
-# Longer than that, so that the database says no first.
+# Longer than any statement may take (core.time_limits), so that the database says no first.
 timeout = 60
 graceful_timeout = 10
 

@@ -11,10 +11,12 @@ from config.environment import (
     DEFAULT_SECRET_KEY,
     broker,
     database,
+    database_owner,
     env,
     environment,
     home,
     require_safe_production,
+    time_limits,
 )
 from config.rest import REST_FRAMEWORK as REST_FRAMEWORK
 from config.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -56,6 +58,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core.middleware.CircumstancesMiddleware",
     "core.middleware.ProblemMiddleware",
+    "core.middleware.CongestionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -89,6 +92,24 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # Autocommit, no ATOMIC_REQUESTS: each operation opens its own transaction (core.database.operation).
 DATABASES: dict[str, dict[str, Any]] = {"default": database(HOME)}
+# What migrations connect with instead, where the application's role does not own its tables (core.database_roles).
+DATABASE_OWNER: dict[str, str] | None = database_owner(HOME)
+DATABASE_APPLICATION: dict[str, str] | None = None
+if DATABASE_OWNER is not None:
+    DATABASE_APPLICATION = {part: DATABASES["default"][part] for part in DATABASE_OWNER}
+    if ENV == "test":
+        # Tests make their database, empty it and take its guards away to show what they are for. What the
+        # application's role may do, they try as that role.
+        DATABASES["default"] |= DATABASE_OWNER
+
+# Seconds that a statement may take, wait for a lock, and leave its transaction idle, by the door of the request.
+TIME_LIMITS: dict[str, tuple[float, float, float]] = {
+    "api": time_limits("API_TIME_LIMITS", env.str("API_TIME_LIMITS", default="5,1,10")),
+    "admin": time_limits("ADMIN_TIME_LIMITS", env.str("ADMIN_TIME_LIMITS", default="30,2,30")),
+    "job": time_limits("JOB_TIME_LIMITS", env.str("JOB_TIME_LIMITS", default="60,5,60")),
+}
+# How many requests one process of the web server serves at once; gunicorn's settings read the same variable.
+WEB_THREADS: int = env.int("WEB_THREADS", default=4)
 
 AUTH_USER_MODEL = "accounts.User"
 # Whoever logs in without having been sent to do so.
@@ -113,6 +134,9 @@ LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "unfold"]
 TIME_ZONE = env.str("TIME_ZONE", default="Europe/Moscow")
 USE_I18N = True
 USE_TZ = True
+
+# Files made of Admin's lists, until they are fetched or expire; web servers and workers share it.
+EXPORTS_FOLDER = HOME / "exports"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"

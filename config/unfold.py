@@ -91,6 +91,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("System"),
             "items": [
                 _item(_("API keys"), "key", "accounts.apikey"),
+                _item(_("Exports"), "download", "core.export"),
                 _item(_("Jobs"), "manufacturing", "core.job", badge=dead_jobs),
                 _item(_("Settings"), "tune", "core.setting"),
                 _item(_("Roles"), "shield_person", "auth.group", permission="accounts.view_user"),

@@ -151,6 +151,12 @@ class SettingInvalid(DomainError):
     title = _("The value does not fit the setting.")
 
 
+class ExportNotFound(DomainError):
+    code = "core.export_not_found"
+    status = 404
+    title = _("There is no such file, or it is kept no longer.")
+
+
 def _descendants(error: type[DomainError]) -> Iterator[type[DomainError]]:
     for child in error.__subclasses__():
         yield child

@@ -13,17 +13,24 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 
+from core import time_limits
 from core.actors import Actor, Door, under
 from core.api import exceptions, problems
 from core.api.errors import BadRequest
+from core.api.exceptions import RETRY_SECONDS
 from core.client_address import TrustedProxies
+from core.congestion import Congestion
+from core.errors import Unavailable
 from core.ids import uuid7
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _ADMIN: Final = "/admin"
+# The route that a request was let into.
+_ROUTE: Final = "dvorik.route"
 
 log = structlog.get_logger("dvorik.requests")
 
@@ -53,6 +60,7 @@ class CircumstancesMiddleware:
         request_id = asked if _SANE_ID.fullmatch(asked) else uuid7().hex
         door: Door = "admin" if is_admin(request) else "api"
         with under(door=door, request_id=request_id, ip=self.proxies.client_of(request.META)) as around:
+            time_limits.keep()
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
             log.info(
@@ -95,10 +103,38 @@ class ProblemMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer for a view that is not DRF's; None lets Django log the defect and answer 500."""
-        if is_admin(request):
-            return None
         error = exceptions.as_domain_error(exception)
+        if is_admin(request):
+            # Its forms and pages show every other refusal themselves.
+            return _busy_page(request, error) if isinstance(error, Unavailable) else None
         return problems.answer(error, request) if error else None
+
+
+class CongestionMiddleware:
+    """
+    Refuses at once what would only wait in line for a part of the database that stands still, so that other routes
+    keep their threads (:mod:`core.congestion`). Stands below :class:`ProblemMiddleware`.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.congestion = Congestion(threads=settings.WEB_THREADS)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        route = request.META.get(_ROUTE)
+        if route is not None:
+            self.congestion.leave(route, ran_out_of_time=response.status_code == Unavailable.status)
+        return response
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        """The refusal, or None where the request may go on."""
+        route = request.resolver_match.route if request.resolver_match else ""
+        if self.congestion.enter(route):
+            request.META[_ROUTE] = route
+            return None
+        refusal = Unavailable(retry_after=RETRY_SECONDS)
+        return _busy_page(request, refusal) if is_admin(request) else problems.answer(refusal, request)
 
 
 class AdminActorMiddleware:
@@ -114,6 +150,12 @@ class AdminActorMiddleware:
         actor = Actor(kind="user", id=key, label=request.user.get_username() or key, user_id=key)
         with under(actor=actor):
             return self.get_response(request)
+
+
+def _busy_page(request: HttpRequest, refusal: Unavailable) -> HttpResponse:
+    page = render(request, "core/admin/busy.html", {"refusal": refusal}, status=refusal.status)
+    page["Retry-After"] = str(refusal.retry_after)
+    return page
 
 
 def _is_readable(request: HttpRequest) -> bool:

@@ -24,6 +24,7 @@ from audit.models import AuditLog
 from core.actors import Actor
 from core.admin.deeds import Outcome, deed, list_deed
 from core.admin.display import NOTHING, Text, badge, change_url, code, link, list_url, moment, number, object_link
+from core.admin.exports import ExportsAdmin
 from core.admin.filters import range_filter
 from core.admin.forms import DeedForm, OperationForm, ReasonField, ReasonForm, text_widget
 from core.admin.pages import OperationAdmin
@@ -94,16 +95,17 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(OperationAdmin[User]):
+class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
     """Customers and staff."""
 
     form = UserForm
+    export = "users"
     keyset = ("-created_at", "-id")
     list_display = ("name", "shown_username", "shown_telegram_id", "shown_tokens", "shown_state", "registered")
     list_filter = (KindFilter, range_filter("created_at", _("registered")))
     search_fields = ("username",)
     search_help_text = _("A Telegram id, an id, or the beginning of a username or login")
-    actions_list = ("employ",)
+    actions_list = ("employ", "export_rows")
     actions_detail = ("set_role", "keep_out", "let_in", "anonymise")
     readonly_fields = (
         "name",

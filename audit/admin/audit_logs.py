@@ -26,6 +26,7 @@ from audit.admin.wording import (
 )
 from audit.models import AuditLog
 from core.admin.display import NOTHING, Text, badge, change_url, code, link, list_url, moment
+from core.admin.exports import ExportsAdmin
 from core.admin.facts import FactsAdmin
 from core.admin.filters import MomentRangeFilter, TextFilter, is_narrowed
 from core.admin.panels import Column, Panel
@@ -88,9 +89,10 @@ class ActionFilter(TextFilter):
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(FactsAdmin[AuditLog]):
+class AuditLogAdmin(ExportsAdmin[AuditLog], FactsAdmin[AuditLog]):
     """Every change of an audited row, and every deed."""
 
+    export = "audit"
     shows_history = False
     list_display = ("at", "who", "what", "entity", "changed", "reason", "door")
     list_display_links = ("at",)

@@ -29,6 +29,8 @@ _ROWS: Final[Mapping[str, Text]] = {
 _deeds: Final[dict[str, Text]] = {
     "audit.alert.acknowledged": _("Acknowledged"),
     "audit.alert.resolved": _("Resolved"),
+    "core.export.downloaded": _("Downloaded"),
+    "core.export.made": _("Exported"),
     "core.job.given_up": _("Given up"),
     "core.job.run_again": _("Queued again"),
 }

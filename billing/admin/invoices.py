@@ -30,6 +30,7 @@ from billing.operations import payments
 from core.actors import Actor
 from core.admin.deeds import Outcome, Warned, deed
 from core.admin.display import NOTHING, Text, code, moment, number, object_link, signed
+from core.admin.exports import ExportsAdmin
 from core.admin.forms import DeedForm, KeyField, MoneyTextField, ReasonField, ReasonForm, text_widget
 from core.admin.pages import ReadOnlyAdmin
 from core.admin.panels import Column, Panel
@@ -70,9 +71,10 @@ def _is_payable(invoice: Invoice) -> bool:
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
+class InvoiceAdmin(ExportsAdmin[Invoice], ReadOnlyAdmin[Invoice]):
     """A quote that was made and cannot be changed."""
 
+    export = "invoices"
     list_display = (
         "shown_number",
         "customer",

@@ -118,6 +118,7 @@ def world(clock: TestClock) -> dict[str, str]:
     return {
         "user_id": examples.ANNA,
         "telegram_id": str(TELEGRAM_ID),
+        "key": "billing.invoice_lifetime_minutes",
         "slug": tariff.slug,
         "code": code.code,
         "invoice_id": str(InvoiceFactory.create(wallet=wallet, tariff=tariff, promo_code=code).pk),

@@ -30,7 +30,7 @@ _CONNECTION_FAILURES: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
-_RETRY_SECONDS: Final = 1
+RETRY_SECONDS: Final = 1
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ def _of_database(exception: Any) -> errors.DomainError | None:
     if not passing:
         return None
     log.warning("database_unavailable", sqlstate=state or "", error=type(cause or exception).__name__)
-    return errors.Unavailable(retry_after=_RETRY_SECONDS)
+    return errors.Unavailable(retry_after=RETRY_SECONDS)
 
 
 def _of_form(exception: Any) -> errors.DomainError:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -129,9 +130,10 @@ def configure(state: State, *, identity: Identity, options: Mapping[str, str]) -
 
 def provide_application(state: State, *, superuser_password: str) -> None:
     """
-    Make the application's role and database, if they are not there; a second call changes nothing.
+    Make the owner's role, the application's, and the database, if they are not there; a second call changes nothing.
 
-    The role may log in and make databases (tests need that), but it is no superuser.
+    The owner may log in and make databases (tests need that), the application may log in. What the latter may do to
+    tables is granted with them, after each migration.
     """
     with psycopg.connect(
         host=state.socket_directory,
@@ -141,12 +143,19 @@ def provide_application(state: State, *, superuser_password: str) -> None:
         dbname="postgres",
         autocommit=True,
     ) as connection:
-        role, database = sql.Identifier(state.user), sql.Identifier(state.database)
-        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [state.user]).fetchone() is None:
-            make = "CREATE ROLE {} LOGIN CREATEDB NOSUPERUSER NOCREATEROLE PASSWORD {}"
-            connection.execute(sql.SQL(make).format(role, sql.Literal(state.password)))
+        _provide_role(connection, state.user, state.password, "CREATEDB")
+        _provide_role(connection, state.application_user, state.application_password, "NOCREATEDB")
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [state.database]).fetchone() is None:
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
+            make = sql.SQL("CREATE DATABASE {} OWNER {}")
+            connection.execute(make.format(sql.Identifier(state.database), sql.Identifier(state.user)))
+
+
+def _provide_role(
+    connection: psycopg.Connection[tuple[object, ...]], name: str, password: str, databases: LiteralString
+) -> None:
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is None:
+        make = sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEROLE " + databases + " PASSWORD {}")
+        connection.execute(make.format(sql.Identifier(name), sql.Literal(password)))
 
 
 def new_password() -> str:

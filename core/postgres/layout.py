@@ -24,7 +24,12 @@ SAFE_FOR_LIBPQ = re.compile(r"/[^,@'\"\\\n]*")
 
 @dataclass(frozen=True)
 class State:
-    """What other processes must know of a server: ``server.json``, mode 0600, no superuser's secret in it."""
+    """
+    What other processes must know of a server: ``server.json``, mode 0600, no superuser's secret in it.
+
+    :param user: owns the database and its tables
+    :param application_user: reads and writes them; empty until a server of an older release is started anew
+    """
 
     root: str
     socket_directory: str
@@ -32,6 +37,8 @@ class State:
     user: str
     password: str
     database: str
+    application_user: str = ""
+    application_password: str = ""
 
     @property
     def data(self) -> Path:

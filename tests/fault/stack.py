@@ -25,7 +25,15 @@ from core.postgres import EmbeddedServer
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # What would point the stack at somebody else's server or change what it is.
-_FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "BIND", "ENV", "LOG_LEVEL")
+_FOREIGN: Final = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "REDIS_URL",
+    "DJANGO_SETTINGS_MODULE",
+    "BIND",
+    "ENV",
+    "LOG_LEVEL",
+)
 _SCOPES: Final = ("users:write", "billing:read", "billing:write", "grants:write")
 
 
@@ -54,7 +62,7 @@ class Stack:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name not in _FOREIGN and not name.startswith(("POSTGRES_", "PG", "COV_", "PYTEST_"))
+            if name not in _FOREIGN and not name.startswith(("DATABASE_", "POSTGRES_", "PG", "COV_", "PYTEST_"))
         }
         own = {"DVORIK_HOME": str(self.home), "PORT": str(self.port), "WEB_WORKERS": "2", "WEB_THREADS": "4"}
         return kept | own | {"PYTHONPATH": str(ROOT), "LOG_LEVEL": "WARNING"}

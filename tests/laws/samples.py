@@ -38,7 +38,7 @@ from billing.tests.factories import (
 )
 from core import clock
 from core.ids import uuid7
-from core.models import IdempotencyRecord, Job, Setting, Throttle
+from core.models import Export, IdempotencyRecord, Job, Setting, Throttle
 
 
 def _redemption() -> PromoRedemption:
@@ -47,6 +47,7 @@ def _redemption() -> PromoRedemption:
 
 
 SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
+    Export: lambda: Export.objects.create(name="ledger", file_format="csv", language="en", requested_by=uuid7()),
     IdempotencyRecord: lambda: IdempotencyRecord.objects.create(caller="api_key:1", key="k", request_hash="0" * 64),
     Job: lambda: Job.objects.create(id=uuid7(), name="core.some", max_attempts=3, lease_seconds=60),
     Setting: lambda: Setting.objects.create(key="core.some", value=1, updated_by="tests"),

@@ -24,13 +24,12 @@ NOT_OVER_HTTP: Final[Mapping[str, str]] = {
     "accounts.scope_unknown": _ADMIN,
     "audit.alert_not_found": _ADMIN,
     "audit.alert_resolved": _ADMIN,
+    "core.export_not_found": _ADMIN,
     "core.job_is_not_queued": _ADMIN,
-    "core.setting_invalid": _ADMIN,
-    "core.setting_unknown": _ADMIN,
     "common.reason_missing": "routes take the reason as a field, and name it themselves",
 }
 # Where tests talk HTTP; billing's derive the codes from what they are answered.
-_OF_THE_API: Final = re.compile(r"(\w+/tests/test_api_\w+|tests/fuzz/\w+)\.py")
+_OF_THE_API: Final = re.compile(r"(\w+/tests/test_api_\w+|tests/(api|fuzz)/\w+)\.py")
 
 
 def unanswered(codes: Iterable[str], tests: Sources) -> list[str]:

@@ -36,6 +36,7 @@ PARTS: Final[Mapping[str, str]] = {
 
 ATOMIC: Final[Mapping[str, str]] = {
     "core/database.py": "the one place that opens transactions",
+    "core/database_roles.py": "after migrate, where nobody acts",
     "core/jobs/dead_letters.py": "a savepoint: an alert that cannot be raised must not lose the job's death",
     "core/jobs/sweeper.py": "the engine's own claims, which are no operations",
     "core/jobs/runner.py": "the engine's own leases, which are no operations",

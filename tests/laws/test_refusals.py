@@ -38,6 +38,7 @@ from billing.tests.snapshots import refused_and_unmoved
 from core.actors import Actor
 from core.errors import (
     DomainError,
+    ExportNotFound,
     JobIsNotDead,
     JobIsNotQueued,
     NotFound,
@@ -48,7 +49,7 @@ from core.errors import (
 )
 from core.ids import uuid7
 from core.models import Job
-from core.operations import jobs, settings
+from core.operations import exports, jobs, settings
 from tests.laws.house import Sources, decorators, functions, sources
 
 Operation = Callable[..., object]
@@ -103,6 +104,9 @@ REFUSED: Final[list[tuple[Operation, type[DomainError], Callable[[], dict[str, A
     (jobs.run_again, JobIsNotDead, lambda: {"job_id": _job("done").pk, "reason": "why"}),
     (jobs.run_again, NotFound, lambda: {"job_id": uuid7(), "reason": "why"}),
     (jobs.give_up, JobIsNotQueued, lambda: {"job_id": _job("dead").pk, "reason": "why"}),
+    (exports.begin, ExportNotFound, lambda: {"export_id": uuid7(), "rows_total": 1}),
+    (exports.finish, ExportNotFound, lambda: {"export_id": uuid7(), "rows_written": 1, "bytes_written": 1}),
+    (exports.give_out, ExportNotFound, lambda: {"export_id": uuid7()}),
     (settings.change, SettingUnknown, lambda: {"key": "core.nothing", "value": 1, "reason": "why"}),
     (settings.change, ReasonMissing, lambda: {"key": "billing.invoice_lifetime_minutes", "value": 1, "reason": ""}),
     (settings.change, SettingInvalid, lambda: {"key": "billing.invoice_lifetime_minutes", "value": 0, "reason": "why"}),

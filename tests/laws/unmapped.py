@@ -95,6 +95,8 @@ BY_NAME: Final[Mapping[str, str]] = {
     "billing_wallet_held_tokens_are_not_negative": ROW,
     "billing_wallet_protected_tokens_are_held": ROW,
     "billing_wallet_version_is_not_negative": ROW,
+    "core_export_done_is_kept_until_a_moment": ROW,
+    "core_export_state_is_known": ROW,
     "core_idempotencyrecord_status_is_of_http": ROW,
     "core_job_args_are_an_object": ROW,
     "core_job_attempts_are_limited": ROW,

@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from billing.tests.servers import ROOT, Server, environment, web_server
+from core.tests.application import owner_environment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -74,7 +75,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     loading = subprocess.run(
         [sys.executable, "manage.py", "load_demo", "--once"],
         cwd=ROOT,
-        env={**environment(), "DVORIK_HOME": str(tmp_path)},
+        env={**environment(), **owner_environment(), "DVORIK_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,

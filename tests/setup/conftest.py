@@ -47,8 +47,8 @@ def running() -> Iterator[EmbeddedServer]:
 def connect(
     server: EmbeddedServer, *, superuser: bool = False, database: str = "dvorik"
 ) -> "psycopg.Connection[tuple[object, ...]]":
-    """A connection in autocommit, as the application's role or as the superuser."""
-    keywords = server.connection(superuser=superuser) | {"dbname": database}
+    """A connection in autocommit, as the owner of the tables or as the superuser."""
+    keywords = server.connection(owner=True, superuser=superuser) | {"dbname": database}
     return psycopg.connect(make_conninfo(**keywords), autocommit=True)
 
 

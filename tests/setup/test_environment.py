@@ -11,7 +11,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
 from config.environment import env
-from core.postgres import EmbeddedServer
 
 from .conftest import ROOT
 
@@ -31,19 +30,11 @@ def test_needs_no_variable_at_all() -> None:
     assert settings_with().stdout == "fine\n"
 
 
-@pytest.mark.setup
-def test_the_web_servers_statements_have_an_end(running: EmbeddedServer) -> None:
-    asked = "SELECT current_setting('statement_timeout') || ', ' || current_setting('lock_timeout')"
-    code = f"""
-import django; django.setup()
-from django.db import connection
-with connection.cursor() as cursor:
-    cursor.execute({asked!r}); print(cursor.fetchone()[0])
-"""
-    known = {"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "config.settings", "DVORIK_HOME": str(running.home)}
-    for first, said in (("", "0, 0\n"), ("import config.gunicorn", "30s, 10s\n")):
-        command = [sys.executable, "-c", first + code]
-        assert subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, check=True).stdout == said
+@pytest.mark.parametrize("text", ["5", "5,1", "5,1,x", "5,1,-1", "5,1,0.0001", "5,1,nan", "5,1,inf", "5;1;10"])
+def test_time_limits_are_three_numbers(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"API_TIME_LIMITS is .* three numbers"):
+        environment.time_limits("API_TIME_LIMITS", text)
+    assert environment.time_limits("API_TIME_LIMITS", "5, 0.5 ,0") == (5, 0.5, 0)
 
 
 def test_production_starts_when_it_is_safe() -> None:
@@ -104,7 +95,11 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_points_at_another_server_by_url_or_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB"))):
+    for name in (
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB")),
+    ):
         monkeypatch.delenv(name, raising=False)
     wanted = {"HOST": "db.example", "PORT": 5433, "USER": "me", "PASSWORD": "p@ss/word", "NAME": "office"}
     monkeypatch.setenv("DATABASE_URL", "postgres://me:p%40ss%2Fword@db.example:5433/office")

@@ -27,7 +27,9 @@ class Command(BaseCommand):
         stop.add_argument("--mode", choices=STOP_MODES, default="fast", help="immediate is a crash on purpose")
         actions.add_parser("status", help="say whether it runs; exit code 3 if it does not")
         psql = actions.add_parser("psql", help="open psql as the application's role")
-        psql.add_argument("--superuser", action="store_true", help="as the superuser instead")
+        who = psql.add_mutually_exclusive_group()
+        who.add_argument("--owner", action="store_true", help="as the owner of the tables instead")
+        who.add_argument("--superuser", action="store_true", help="as the superuser instead")
         psql.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to psql, after --")
         dump = actions.add_parser("dump", help="write the whole database to a file and read it back")
         dump.add_argument("file", type=Path)
@@ -68,7 +70,7 @@ class Command(BaseCommand):
 
     def _psql(self, server: EmbeddedServer, options: dict[str, Any]) -> None:
         arguments = [argument for argument in options["arguments"] if argument != "--"]
-        sys.exit(server.psql(arguments, superuser=options["superuser"]))
+        sys.exit(server.psql(arguments, owner=options["owner"], superuser=options["superuser"]))
 
     def _dump(self, server: EmbeddedServer, options: dict[str, Any]) -> None:
         server.dump(options["file"])
