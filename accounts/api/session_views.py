@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
+from django.urls import reverse
 from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -15,9 +17,12 @@ from accounts.api import throttles
 from accounts.api.bearer import PersonCredentials
 from accounts.api.permissions import IsPerson
 from accounts.api.session_serializers import (
+    InitDataSerializer,
     LoginSerializer,
+    LoginTokenSerializer,
     MeSerializer,
     PasswordChangeSerializer,
+    PendingSerializer,
     RefreshSerializer,
     SessionSerializer,
     TokensSerializer,
@@ -25,15 +30,20 @@ from accounts.api.session_serializers import (
 from accounts.api.views import ANNA
 from accounts.balances import balances_of
 from accounts.errors import (
+    InitDataInvalid,
     LoginRefused,
+    LoginTokenInvalid,
+    LoginTokenUsed,
     PasswordTooWeak,
     PasswordWrong,
     RefreshTokenInvalid,
     RefreshTokenReused,
     SessionNotFound,
+    TelegramNotConfigured,
+    UserKeptOut,
 )
 from accounts.models import Session
-from accounts.operations import logins, passwords, sessions
+from accounts.operations import login_tokens, logins, passwords, sessions
 from accounts.operations.sessions import Tokens
 from accounts.rules import clients
 from core.actors import SYSTEM
@@ -48,6 +58,10 @@ TOKENS: Final = {
     "refresh": "dvr_" + "5f" * 32,
     "expires_in": 600,
 }
+NONCE_COOKIE: Final = "dvorik_login"
+PENDING: Final = {"status": "pending"}
+_TOKEN: Final = "q3Zt0v1m8yJ5c2R7kN4wX9hB6dF1gL0sTaUeIoPqAbC"  # noqa: S105  # an example
+_INIT_DATA: Final = "user=%7B%22id%22%3A700000001%7D&auth_date=1769860800&hash=" + "5f" * 32
 _PHONE: Final = {
     "id": "01980f2a-3b4c-7d5e-8f90-123456789abd",
     "user_agent": "Mozilla/5.0 (Linux; Android 14)",
@@ -92,22 +106,94 @@ class LoginView(WayIn):
         summary="Log in",
         operation_id="auth_login",
         body=LoginSerializer,
-        answers={200: TokensSerializer},
-        errors=[LoginRefused, RateLimited],
+        answers={200: TokensSerializer, 202: PendingSerializer},
+        errors=[LoginRefused, LoginTokenInvalid, LoginTokenUsed, UserKeptOut, RateLimited],
         examples=[
             Example("staff", body={"username": "olga", "password": "correct horse battery staple"}, answer=TOKENS),
+            Example("not confirmed yet", body={"login_token": _TOKEN}, answer=PENDING, status=202),
         ],
     )
     def post(self, request: Request) -> Response:
         """
-        With a login and its password. Whether the login exists is not told, neither by the answer nor by its time.
+        With a login and its password: whether the login exists is not told, neither by the answer nor by its time.
+        Or with a login token, in the browser that asked for it: 202 while its owner has not confirmed it in the bot.
         """
         told = self.body()
+        if "login_token" in told:
+            return self._redeemed(told["login_token"])
         throttles.count_login(login=told["username"], user_agent=self.user_agent)
         tokens = logins.by_password(
             login=told["username"], password=told["password"], user_agent=self.user_agent, by=SYSTEM
         )
         return answered(tokens)
+
+    def _redeemed(self, token: str) -> Response:
+        throttles.count_from_here(throttles.REDEMPTIONS_FROM_AN_ADDRESS)
+        nonce = self.request.COOKIES.get(NONCE_COOKIE, "")
+        tokens = login_tokens.redeem(token=token, nonce=nonce, user_agent=self.user_agent, by=SYSTEM)
+        if tokens is None:
+            return Response(PENDING, status=status.HTTP_202_ACCEPTED, headers={"Cache-Control": "no-store"})
+        return answered(tokens)
+
+
+class TelegramView(WayIn):
+    @documented(
+        summary="Log in from a Telegram Mini App",
+        operation_id="auth_telegram",
+        body=InitDataSerializer,
+        answers={200: TokensSerializer},
+        errors=[InitDataInvalid, UserKeptOut, TelegramNotConfigured, RateLimited],
+        examples=[Example("opened just now", body={"init_data": _INIT_DATA}, answer=TOKENS)],
+    )
+    def post(self, request: Request) -> Response:
+        """
+        With what Telegram has signed when the Mini App was opened, within an hour and once. Whoever is new is
+        registered; names that changed are updated.
+        """
+        told = self.body()
+        throttles.count_from_here(throttles.TELEGRAM_LOGINS_FROM_AN_ADDRESS)
+        return answered(logins.by_init_data(init_data=told["init_data"], user_agent=self.user_agent, by=SYSTEM))
+
+
+class LoginTokenView(WayIn):
+    @documented(
+        summary="Begin a login that is confirmed in the bot",
+        operation_id="auth_login_token",
+        answers={201: LoginTokenSerializer},
+        errors=[TelegramNotConfigured, RateLimited],
+        examples=[
+            Example(
+                "a link to show",
+                answer={"token": _TOKEN, "deep_link": f"https://t.me/dvorik_bot?start={_TOKEN}", "expires_in": 300},
+                status=201,
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """
+        Show the link, or its QR code, in the browser: the bot tells its owner which browser asks, and from where.
+        Meanwhile ask `POST /auth/login` with the token every other second. A cookie binds the login to this browser.
+        """
+        if not settings.BOT_USERNAME:
+            raise TelegramNotConfigured
+        throttles.count_from_here(throttles.LOGIN_TOKENS_FROM_AN_ADDRESS)
+        issued = login_tokens.issue(user_agent=self.user_agent, by=SYSTEM)
+        shown = {
+            "token": issued.token,
+            "deep_link": f"https://t.me/{settings.BOT_USERNAME}?start={issued.token}",
+            "expires_in": issued.expires_in,
+        }
+        response = Response(shown, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+        response.set_cookie(
+            NONCE_COOKIE,
+            issued.nonce,
+            max_age=issued.expires_in,
+            path=reverse("auth-login"),
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
 
 
 class RefreshView(WayIn):

@@ -6,6 +6,8 @@ from accounts.api import session_views, views
 
 urlpatterns = [
     path("auth/login", session_views.LoginView.as_view(), name="auth-login"),
+    path("auth/login-token", session_views.LoginTokenView.as_view(), name="auth-login-token"),
+    path("auth/telegram", session_views.TelegramView.as_view(), name="auth-telegram"),
     path("auth/refresh", session_views.RefreshView.as_view(), name="auth-refresh"),
     path("auth/logout", session_views.LogoutView.as_view(), name="auth-logout"),
     path("auth/logout-all", session_views.LogoutAllView.as_view(), name="auth-logout-all"),

@@ -195,8 +195,8 @@ class TestManyAtOnce:
     def test_from_different_places_end_the_family_and_make_no_second_successor(self) -> None:
         first = opened(UserFactory.create())
 
-        def shown_from(place: int) -> Callable[[], Tokens | None | errors.RefreshTokenInvalid]:
-            def show() -> Tokens | None | errors.RefreshTokenInvalid:
+        def shown_from(place: int) -> Callable[[], Tokens | errors.RefreshTokenInvalid | None]:
+            def show() -> Tokens | errors.RefreshTokenInvalid | None:
                 try:
                     return refreshed(first.refresh, ip=f"192.0.2.{place}")
                 except errors.RefreshTokenInvalid as refusal:
