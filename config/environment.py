@@ -40,6 +40,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Anybody can read it here, so it protects nothing.
 DEFAULT_SECRET_KEY = "insecure-development-key-that-production-refuses-to-start-with"  # noqa: S105 (refused in production)
 SHORTEST_SECRET_KEY = 50
+# Nobody has this bot, so that everybody can sign for it where Dvorik is tried out.
+DUMMY_BOT_TOKEN = "1000000000:a-dummy-that-no-bot-has"  # noqa: S105 (refused in production)
 SHORTEST_TOKEN_SECRET = 32
 
 
@@ -51,7 +53,9 @@ def environment() -> str:
     return name
 
 
-def require_safe_production(*, secret_key: str, former_keys: list[str], debug: bool, allowed_hosts: list[str]) -> None:
+def require_safe_production(
+    *, secret_key: str, former_keys: list[str], debug: bool, allowed_hosts: list[str], bot_token: str
+) -> None:
     """
     Refuse to start a production installation that is open to everybody.
 
@@ -62,6 +66,8 @@ def require_safe_production(*, secret_key: str, former_keys: list[str], debug: b
     for name, keys in (("SECRET_KEY", [secret_key]), ("SECRET_KEY_FALLBACKS", former_keys)):
         if any(key == DEFAULT_SECRET_KEY or len(key) < SHORTEST_SECRET_KEY for key in keys):
             wrong.append(f"{name} is the default one or shorter than {SHORTEST_SECRET_KEY} characters")
+    if bot_token == DUMMY_BOT_TOKEN:
+        wrong.append("BOT_TOKEN is the dummy one")
     if debug:
         wrong.append("DEBUG is on")
     if not allowed_hosts or any(host.strip() in {"*", "."} for host in allowed_hosts):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from config.environment import (
     BASE_DIR,
     DEFAULT_SECRET_KEY,
+    DUMMY_BOT_TOKEN,
     broker,
     database,
     env,
@@ -35,7 +36,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TOKEN_KEYS = token_keys(secret_key=SECRET_KEY, former_keys=SECRET_KEY_FALLBACKS)
 
 # The own bot, which signs Mini App logins and confirms login tokens. Dummies for trying out: nobody has this bot.
-BOT_TOKEN = env.str("BOT_TOKEN", default="" if ENV == "production" else "1000000000:a-dummy-that-no-bot-has")
+BOT_TOKEN = env.str("BOT_TOKEN", default="" if ENV == "production" else DUMMY_BOT_TOKEN)
 BOT_USERNAME = env.str("BOT_USERNAME", default="" if ENV == "production" else "dvorik_dummy_bot")
 # Bots of others, by their ids, whose Mini App logins count here: Telegram signs those itself.
 THIRD_PARTY_BOT_IDS: list[int] = env.list("THIRD_PARTY_BOT_IDS", cast=int, default=[])
@@ -150,7 +151,11 @@ LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"))
 
 if ENV == "production":
     require_safe_production(
-        secret_key=SECRET_KEY, former_keys=SECRET_KEY_FALLBACKS, debug=DEBUG, allowed_hosts=ALLOWED_HOSTS
+        secret_key=SECRET_KEY,
+        former_keys=SECRET_KEY_FALLBACKS,
+        debug=DEBUG,
+        allowed_hosts=ALLOWED_HOSTS,
+        bot_token=BOT_TOKEN,
     )
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True

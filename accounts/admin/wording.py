@@ -9,10 +9,15 @@ register_deeds(
         "accounts.api_key.issued": _("Key issued"),
         "accounts.api_key.revoked": _("Key revoked"),
         "accounts.api_key.rotated": _("Key rotated"),
+        "accounts.password.changed": _("Password changed"),
         "accounts.staff.created": _("Let into the Admin"),
         "accounts.staff.role_set": _("Role given"),
         "accounts.user.activated": _("Let in again"),
         "accounts.user.anonymised": _("Forgotten"),
         "accounts.user.deactivated": _("Kept out"),
+        "login_token.confirmed": _("Login confirmed in the bot"),
+        "session.all_revoked": _("Logged out everywhere"),
+        "session.reuse_detected": _("Used refresh token shown again"),
+        "session.revoked": _("Logged out"),
     }
 )

@@ -82,7 +82,7 @@ CASES = [
     Case(
         "accounts_refreshtoken_is_current_once_per_session",
         refused=Copy("current", {"id": uuid7(), "digest": DIGEST}),
-        allowed=Copy("current", {"id": uuid7(), "digest": DIGEST, "session_id": Id("revoked")}),
+        allowed=Copy("used", {"id": uuid7(), "digest": DIGEST, "successor_id": Id("used")}),
     ),
     Case(
         "accounts_refreshtoken_has_a_successor_when_used",
