@@ -304,6 +304,6 @@ def is_signed_by_telegram(init_data: str) -> bool:
 
 def test_by_init_data_makes_one_person_of_two_first_visits() -> None:
     said = [by_bot(fields(query_id=str(number))) for number in range(8)]
-    race(*[lambda each=each: logins.by_init_data(init_data=each, user_agent="", by=SYSTEM) for each in said])  # type: ignore[misc]  # a lambda with a default
+    race(*[lambda each=each: logins.by_init_data(init_data=each, user_agent="", by=SYSTEM) for each in said])
     assert User.objects.count() == 1
     assert Session.objects.count() == 8

@@ -28,6 +28,11 @@ def pending() -> Any:
     return browser.post(LOGIN, {"login_token": token})
 
 
+def shut() -> Any:
+    tokens = opened(StaffFactory.create())
+    return Visitor(access=tokens.access).delete(f"/api/v1/auth/sessions/{tokens.session.pk}")
+
+
 # Method, route and status, and a way to be answered so.
 ANSWERS: Final[dict[tuple[str, str, int], Callable[[], Any]]] = {
     ("post", "login", 200): lambda: Visitor().logs_in(StaffFactory.create().login),
@@ -40,13 +45,8 @@ ANSWERS: Final[dict[tuple[str, str, int], Callable[[], Any]]] = {
     ("post", "password", 204): lambda: person().post("/api/v1/auth/password", NEW_PASSWORD),
     ("get", "me", 200): lambda: person().get("/api/v1/auth/me"),
     ("get", "sessions", 200): lambda: person().get("/api/v1/auth/sessions"),
-    ("delete", "sessions/{session_id}", 204): lambda: _shut(),
+    ("delete", "sessions/{session_id}", 204): shut,
 }
-
-
-def _shut() -> Any:
-    tokens = opened(StaffFactory.create())
-    return Visitor(access=tokens.access).delete(f"/api/v1/auth/sessions/{tokens.session.pk}")
 
 
 def test_nothing_that_is_documented_is_left_out() -> None:

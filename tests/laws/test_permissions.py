@@ -31,6 +31,7 @@ from billing.tests.factories import (
 )
 from billing.tests.snapshots import snapshot
 from core.actors import SYSTEM
+from core.clock import CoreNow
 from tests.laws.routes import routes
 
 OPEN: Final = frozenset({"everybody"})
@@ -204,7 +205,7 @@ STRANGERS: Final[Mapping[str, Callable[[], Client]]] = {
     "nobody": Client,
     "a made-up key": lambda: Client(headers={"Authorization": "Api-Key dv_aaaaaaaaaaaa_" + "a" * 43}),
     "a revoked key": lambda: _key(*SCOPES, revoked_at=Now()),
-    "an expired key": lambda: _key(*SCOPES, expires_at=Now() - timedelta(seconds=1)),
+    "an expired key": lambda: _key(*SCOPES, expires_at=CoreNow() - timedelta(seconds=1)),
     "a colleague without a key": _colleague,
     "somebody whose session was revoked": _logged_out,
 }
