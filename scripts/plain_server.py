@@ -8,7 +8,6 @@ The command gets a role of its own, which is no superuser; the role and its data
 import os
 import secrets
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+from scripts import foreground
 
 OLDEST_VERSION = 15
 # Where no server takes us in, nothing was tested, and nothing has failed.
@@ -61,7 +62,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with own_role("host=127.0.0.1 port=5432 user=postgres dbname=postgres") as url:
-            return subprocess.run(sys.argv[1:], env={**os.environ, "DATABASE_URL": url}, check=False).returncode
+            return foreground.run(sys.argv[1:], environment={**os.environ, "DATABASE_URL": url})
     except NoServerError as error:
         print(f"No plain PostgreSQL on 127.0.0.1:5432 that can be used: {error}", file=sys.stderr)
         return NO_SERVER

@@ -6,9 +6,9 @@ tests run, and without coverage.
 """
 
 import os
-import subprocess
 import sys
 
+from scripts import foreground
 from scripts.temporary_server import is_elsewhere, temporary_server
 
 # Waiting for the database leaves the processors free: more workers than processors.
@@ -23,7 +23,7 @@ def main() -> int:
     with temporary_server() as environment:
         environment["ENV"] = "test"
         pytest = [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist=worksteal", *arguments]
-        return subprocess.run(pytest, env=environment, check=False).returncode
+        return foreground.run(pytest, environment=environment)
 
 
 if __name__ == "__main__":

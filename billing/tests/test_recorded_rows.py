@@ -31,6 +31,12 @@ CASES: Final = [
         # Each use is a row of its own.
         untold=Change("code", {"uses_count": 1}),
     ),
+    # A change does not hide behind a use.
+    Case(
+        "billing_promocode_change_is_audited",
+        Change("code", {"discount_value": 98, "uses_count": 1}),
+        "billing.promocode.updated",
+    ),
     Case(
         "billing_invoice_is_audited",
         Copy("invoice", {"id": uuid7(), "idempotency_key": "another", "number_in_year": 77}),

@@ -47,6 +47,8 @@ def until_somebody_waits() -> None:
     deadline = time.monotonic() + 10
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
+            # Within a transaction the first look at who is connected is kept: those who came later would stay unseen.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
                 "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
                 "WHERE NOT granted AND datname = current_database()"

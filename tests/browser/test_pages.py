@@ -1,0 +1,114 @@
+"""
+Every page of the sidebar, and one of each kind of object and form: they look whole in both languages and themes, on a
+desk and on a phone, name what they ask for, and work with no network but the house's own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Office, Theme
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+# Forms that are asked for without an object.
+FORMS: Final = (
+    "/admin/billing/tariff/add/",
+    "/admin/billing/promocode/add/",
+    "/admin/billing/promocode/generate/",
+    "/admin/billing/promocode/try-out/",
+    "/admin/core/setting/billing.invoice_lifetime_minutes/change/",
+    "/admin/password_change/",
+)
+# What a control is called, by whatever a screen reader would read out.
+NAMELESS: Final = """
+() => [...document.querySelectorAll("input, select, textarea")].filter(each =>
+    !["hidden", "submit", "button"].includes(each.type) && each.offsetParent !== null
+    && !each.labels?.length && !each.ariaLabel && !each.getAttribute("aria-labelledby") && !each.title
+    && !each.placeholder
+).map(each => each.outerHTML.slice(0, 120))
+"""
+# How far the page is wider than the window.
+OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+BRIGHTNESS: Final = """
+() => { const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number);
+        const canvas = document.createElement("canvas").getContext("2d");
+        canvas.fillStyle = getComputedStyle(document.body).backgroundColor; canvas.fillRect(0, 0, 1, 1);
+        const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
+        return (red + green + blue) / 3; }
+"""
+
+
+def lists_of(page: Page) -> list[str]:
+    """The addresses in the sidebar."""
+    links = page.locator("a[href^='/admin/']").evaluate_all("links => links.map(link => link.pathname)")
+    return sorted({path for path in links if path.count("/") == 4})
+
+
+def first_object(page: Page) -> str | None:
+    """The address of the first object in the list that is open, if it has any."""
+    links = page.locator("#result_list a[href*='/change/'], .dv-table a[href*='/change/']")
+    return links.first.get_attribute("href") if links.count() else None
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "width"),
+    [("en", "light", 1440), ("ru", "dark", 1440), ("en", "dark", 390), ("ru", "light", 390)],
+)
+def test_pages_are_whole(office: Office, language: str, theme: Theme, width: int) -> None:
+    page = office.enter(language=language, theme=theme, width=width)
+    lists = lists_of(page)
+    waiting, seen = ["/admin/", *lists, *FORMS], []
+    while waiting:
+        path = waiting.pop(0)
+        page.goto(path)
+        seen.append(path)
+        assert page.locator("html").get_attribute("lang") == language, path
+        assert page.evaluate(OVERFLOW) <= 0, f"{path} is wider than {width} px"
+        assert page.evaluate(NAMELESS) == [], path
+        assert page.title().removesuffix(" | Dvorik").strip(), path
+        assert (page.evaluate(BRIGHTNESS) < 128) == (theme == "dark"), path
+        assert page.locator("h1").count() >= 1, path
+        if path in lists and (found := first_object(page)):
+            waiting.append(found)
+    assert len(lists) >= 15
+    assert len(seen) >= len(lists) + len(FORMS) + 10
+
+
+def test_a_page_that_is_not_whole_is_found(office: Office) -> None:
+    page = office.enter(width=390)
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<input><div style=\"width: 900px\">wide</div>')")
+    assert page.evaluate(OVERFLOW) > 0
+    assert len(page.evaluate(NAMELESS)) == 1
+    page.evaluate("fetch('http://192.0.2.1/').catch(() => {})")
+    page.evaluate("console.error('broken')")
+    page.evaluate("fetch('/admin/no-such-page/')")
+    page.wait_for_load_state("networkidle")
+    for clue in ("192.0.2.1", "broken", "404"):
+        assert any(clue in wrong for wrong in office.wrong)
+    office.wrong.clear()
+
+
+def test_the_login_speaks_both_languages(office: Office) -> None:
+    for language, words in (("en", "Log in"), ("ru", "Войти")):
+        page = office.open(language=language, width=390)
+        page.goto("/admin/")
+        assert words in page.locator("#login-form").inner_text()
+        assert page.locator("html").get_attribute("lang") == language
+        assert page.evaluate(OVERFLOW) <= 0
+        assert page.evaluate(NAMELESS) == []
+
+
+def test_language_and_theme_are_changed_by_hand_and_kept(office: Office) -> None:
+    page = office.enter(language="en", theme="light")
+    page.get_by_text("operator", exact=True).first.click()
+    page.locator("a").filter(has_text="Dark").first.click()
+    assert page.evaluate(BRIGHTNESS) < 128
+    page.get_by_role("button", name="русский").click()
+    page.wait_for_function("document.documentElement.lang === 'ru'")
+    page.goto("/admin/billing/tariff/")
+    assert page.locator("html").get_attribute("lang") == "ru"
+    assert page.evaluate(BRIGHTNESS) < 128
