@@ -72,3 +72,74 @@ class ScopeUnknown(DomainError):
     code = "accounts.scope_unknown"
     status = 400
     title = _("There is no such scope.")
+
+
+class LoginRefused(DomainError):
+    code = "auth.login_refused"
+    status = 401
+    title = _("The login or the password is wrong.")
+
+
+class PasswordWrong(DomainError):
+    code = "auth.password_wrong"
+    status = 403
+    title = _("The present password is wrong.")
+
+
+class UserKeptOut(DomainError):
+    code = "auth.user_kept_out"
+    status = 403
+    title = _("This person may not come in.")
+
+
+class RefreshTokenInvalid(DomainError):
+    code = "auth.refresh_token_invalid"
+    status = 401
+    title = _("The refresh token is not valid. Log in anew.")
+
+
+class RefreshTokenReused(DomainError):
+    code = "auth.refresh_token_reused"
+    status = 401
+    title = _("The refresh token was used before, so the session has been closed. Log in anew.")
+
+
+class SessionNotFound(DomainError):
+    code = "auth.session_not_found"
+    status = 404
+    title = _("There is no such session.")
+
+
+class InitDataInvalid(DomainError):
+    code = "auth.init_data_invalid"
+    status = 401
+    title = _("This is not a Mini App login that Telegram has just signed, or it was used before.")
+    constraints = ("accounts_spentinitdata_digest_key",)
+
+
+class LoginTokenInvalid(DomainError):
+    code = "auth.login_token_invalid"
+    status = 401
+    title = _("The login token is unknown, expired, or another browser's.")
+
+
+class LoginTokenUsed(DomainError):
+    code = "auth.login_token_used"
+    title = _("The login token was used before.")
+
+
+class LoginTokenNotFound(DomainError):
+    code = "accounts.login_token_not_found"
+    status = 404
+    title = _("There is no such login token, or it has expired.")
+
+
+class LoginTokenConfirmed(DomainError):
+    code = "accounts.login_token_confirmed"
+    title = _("Somebody else has confirmed this login.")
+
+
+class TelegramNotConfigured(DomainError):
+    code = "auth.telegram_not_configured"
+    status = 503
+    title = _("Logging in through Telegram is not set up here.")

@@ -1,4 +1,4 @@
-"""Questions about people and keys."""
+"""Questions about people, keys and sessions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts import errors
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, Session, User
 from core.clock import CoreNow
 
 _MINUTE = timedelta(minutes=1)
@@ -121,3 +121,42 @@ def find_key_in_force(prefix: str) -> KeyInForce | None:
         expires_in=row.expires_at - now if row.expires_at else None,
         is_use_known=row.last_used_at is not None and row.last_used_at > now - _MINUTE,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LivingSession:
+    """
+    A session that is neither revoked nor over, of somebody who is not kept out.
+
+    :param now: the moment, by the database's clock
+    """
+
+    user: User
+    now: datetime
+
+
+def find_living_session(session_id: UUID) -> LivingSession | None:
+    """The session, if it lives. One query."""
+    row = _living().filter(pk=session_id, user__is_active=True).select_related("user").annotate(now=CoreNow()).first()
+    return LivingSession(row.user, row.now) if row else None
+
+
+def list_sessions(user_id: UUID) -> QuerySet[Session]:
+    """A person's sessions that live, newest first."""
+    return _living().filter(user=user_id).order_by("-created_at", "-id")
+
+
+def has_been_seen(*, login: str, ip: str, user_agent: str) -> bool:
+    """Whether somebody has logged in so from this very address and browser within the last 90 days."""
+    return Session.objects.filter(
+        user__login=login, ip=ip, user_agent=user_agent, way=Session.Way.PASSWORD, expires_at__gt=CoreNow()
+    ).exists()
+
+
+def list_permissions(user: User) -> list[str]:
+    """What a person may do, by their roles and beyond: ``app.codename``."""
+    return sorted(user.get_all_permissions())
+
+
+def _living() -> QuerySet[Session]:
+    return Session.objects.filter(revoked_at=None, expires_at__gt=CoreNow())

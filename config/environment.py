@@ -1,6 +1,8 @@
 """Reads the environment, and refuses to start on one that is wrong or, in production, unsafe."""
 
+import hmac
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Anybody can read it here, so it protects nothing.
 DEFAULT_SECRET_KEY = "insecure-development-key-that-production-refuses-to-start-with"  # noqa: S105 (refused in production)
 SHORTEST_SECRET_KEY = 50
+# Nobody has this bot, so that everybody can sign for it where Dvorik is tried out.
+DUMMY_BOT_TOKEN = "1000000000:a-dummy-that-no-bot-has"  # noqa: S105 (refused in production)
+SHORTEST_TOKEN_SECRET = 32
 
 
 def environment() -> str:
@@ -48,7 +53,9 @@ def environment() -> str:
     return name
 
 
-def require_safe_production(*, secret_key: str, former_keys: list[str], debug: bool, allowed_hosts: list[str]) -> None:
+def require_safe_production(
+    *, secret_key: str, former_keys: list[str], debug: bool, allowed_hosts: list[str], bot_token: str
+) -> None:
     """
     Refuse to start a production installation that is open to everybody.
 
@@ -59,12 +66,36 @@ def require_safe_production(*, secret_key: str, former_keys: list[str], debug: b
     for name, keys in (("SECRET_KEY", [secret_key]), ("SECRET_KEY_FALLBACKS", former_keys)):
         if any(key == DEFAULT_SECRET_KEY or len(key) < SHORTEST_SECRET_KEY for key in keys):
             wrong.append(f"{name} is the default one or shorter than {SHORTEST_SECRET_KEY} characters")
+    if bot_token == DUMMY_BOT_TOKEN:
+        wrong.append("BOT_TOKEN is the dummy one")
     if debug:
         wrong.append("DEBUG is on")
     if not allowed_hosts or any(host.strip() in {"*", "."} for host in allowed_hosts):
         wrong.append("ALLOWED_HOSTS is empty or a wildcard; name the hosts")
     if wrong:
         raise ImproperlyConfigured(f"ENV=production refuses to start: {'; '.join(wrong)}.")
+
+
+def token_keys(*, secret_key: str, former_keys: list[str]) -> dict[str, str]:
+    """
+    The secrets of access and refresh tokens by their ids, the one that signs first: ``TOKEN_KEYS`` as
+    ``id:secret,id:secret``, else such as follow from ``SECRET_KEY`` and its fallbacks.
+
+    :raises ImproperlyConfigured: an id is malformed or stands twice, or a secret is short
+    """
+    keys: dict[str, str] = {}
+    for pair in env.list("TOKEN_KEYS", default=[]):
+        name, _, secret = str(pair).strip().partition(":")
+        if not re.fullmatch(r"[\w.-]{1,40}", name, re.ASCII) or name in keys or len(secret) < SHORTEST_TOKEN_SECRET:
+            raise ImproperlyConfigured(
+                "TOKEN_KEYS must look like id:secret,id:secret, with ids that differ and secrets of "
+                f"{SHORTEST_TOKEN_SECRET} characters or more"
+            )
+        keys[name] = secret
+    # The name must tell keys apart and nothing about them.
+    return keys or {
+        hmac.digest(key.encode(), b"dvorik kid", "sha256").hex()[:8]: key for key in [secret_key, *former_keys]
+    }
 
 
 def home() -> Path:

@@ -7,7 +7,10 @@ from typing import Any, Final
 VERSION: Final = "0.1.0"
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.ApiKeyAuthentication",
+        "accounts.api.bearer.BearerAuthentication",
+    ],
     # A view that forgets to say who may call it is open to those with credentials, and to nobody else.
     "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.IsKnown"],
     "DEFAULT_PARSER_CLASSES": ["core.api.parsers.StrictJSONParser"],

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from config.environment import (
     BASE_DIR,
     DEFAULT_SECRET_KEY,
+    DUMMY_BOT_TOKEN,
     broker,
     database,
     database_owner,
@@ -17,6 +18,7 @@ from config.environment import (
     home,
     require_safe_production,
     time_limits,
+    token_keys,
 )
 from config.rest import REST_FRAMEWORK as REST_FRAMEWORK
 from config.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -31,6 +33,19 @@ SECRET_KEY = env.str("SECRET_KEY", default=DEFAULT_SECRET_KEY)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Of access and refresh tokens, by their ids; the first one signs.
+TOKEN_KEYS = token_keys(secret_key=SECRET_KEY, former_keys=SECRET_KEY_FALLBACKS)
+
+# The own bot, which signs Mini App logins and confirms login tokens. Dummies for trying out: nobody has this bot.
+BOT_TOKEN = env.str("BOT_TOKEN", default="" if ENV == "production" else DUMMY_BOT_TOKEN)
+BOT_USERNAME = env.str("BOT_USERNAME", default="" if ENV == "production" else "dvorik_dummy_bot")
+# Bots of others, by their ids, whose Mini App logins count here: Telegram signs those itself.
+THIRD_PARTY_BOT_IDS: list[int] = env.list("THIRD_PARTY_BOT_IDS", cast=int, default=[])
+# Telegram's Ed25519 key, in hexadecimal (core.telegram.org/bots/webapps).
+TELEGRAM_PUBLIC_KEY = env.str(
+    "TELEGRAM_PUBLIC_KEY", default="e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02a56c187fe7d34caed242d"
+)
 
 INSTALLED_APPS = [
     # Its own site would take the place of ours (config.admin_site).
@@ -160,7 +175,11 @@ LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"))
 
 if ENV == "production":
     require_safe_production(
-        secret_key=SECRET_KEY, former_keys=SECRET_KEY_FALLBACKS, debug=DEBUG, allowed_hosts=ALLOWED_HOSTS
+        secret_key=SECRET_KEY,
+        former_keys=SECRET_KEY_FALLBACKS,
+        debug=DEBUG,
+        allowed_hosts=ALLOWED_HOSTS,
+        bot_token=BOT_TOKEN,
     )
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True

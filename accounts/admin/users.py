@@ -241,7 +241,7 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
         )
 
     def get_panels(self, request: HttpRequest, row: User) -> Sequence[Panel]:
-        return [*panels_of(request, row), self._companies(row), self._keys(row), self._deeds(row)]
+        return [*panels_of(request, row), self._companies(row), self._keys(row), self._sessions(row), self._deeds(row)]
 
     def _companies(self, row: User) -> Panel:
         found = Membership.objects.filter(user=row).select_related("company").order_by("-id")[:_SHOWN]
@@ -262,6 +262,17 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
                 for each in found
             ],
             empty=_("None."),
+        )
+
+    def _sessions(self, row: User) -> Panel:
+        return Panel(
+            title=_("Where they are logged in"),
+            columns=(Column(_("browser")), Column(_("address")), Column(_("way in")), Column(_("last used"))),
+            rows=[
+                (each.user_agent or NOTHING, each.ip or NOTHING, each.get_way_display(), moment(each.last_used_at))
+                for each in queries.list_sessions(row.pk)[:_SHOWN]
+            ],
+            empty=_("Nowhere."),
         )
 
     def _deeds(self, row: User) -> Panel:

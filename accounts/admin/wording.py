@@ -9,6 +9,7 @@ register_deeds(
         "accounts.api_key.issued": _("Key issued"),
         "accounts.api_key.revoked": _("Key revoked"),
         "accounts.api_key.rotated": _("Key rotated"),
+        "accounts.password.changed": _("Password changed"),
         "accounts.staff.created": _("Let into the Admin"),
         "accounts.staff.role_set": _("Role given"),
         "accounts.user.activated": _("Let in again"),
@@ -18,5 +19,9 @@ register_deeds(
         "accounts.user.right_taken": _("Right taken away"),
         "auth.group.rights_given": _("Rights given"),
         "auth.group.rights_taken": _("Rights taken away"),
+        "login_token.confirmed": _("Login confirmed in the bot"),
+        "session.all_revoked": _("Logged out everywhere"),
+        "session.reuse_detected": _("Used refresh token shown again"),
+        "session.revoked": _("Logged out"),
     }
 )

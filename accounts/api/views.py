@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import queries
+from accounts.api.permissions import ReadsPerson
 from accounts.api.serializers import FirstSightSerializer, ProfileSerializer, UserParams, UserSerializer
 from accounts.balances import balances_of
 from accounts.errors import ReferralCodeUnknown, UserAnonymised, UserNotFound
@@ -26,7 +27,7 @@ from core.errors import ValidationFailed
 
 _DIGITS: Final = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
-_ANNA: Final = {
+ANNA: Final = {
     "id": "01980f2a-3b4c-7d5e-8f90-123456789abc",
     "telegram_id": 700000001,
     "username": "anna",
@@ -62,7 +63,7 @@ class UserByTelegramView(ApiView):
         answers={200: UserSerializer, 201: UserSerializer},
         errors=[ReferralCodeUnknown],
         examples=[
-            Example("first message", body={"username": "anna", "first_name": "Anna"}, answer=_ANNA, status=201),
+            Example("first message", body={"username": "anna", "first_name": "Anna"}, answer=ANNA, status=201),
         ],
     )
     def put(self, request: Request, telegram_id: str) -> Response:
@@ -82,7 +83,7 @@ class UserListView(ApiView):
         operation_id="users_list",
         query=UserParams,
         answers={200: paged(UserSerializer)},
-        examples=[Example("a page", answer={"results": [_ANNA], "next": None, "previous": None})],
+        examples=[Example("a page", answer={"results": [ANNA], "next": None, "previous": None})],
     )
     def get(self, request: Request) -> Response:
         """Everybody who was ever seen, and staff. ``search`` finds by id and by the beginning of a username."""
@@ -96,16 +97,16 @@ class UserListView(ApiView):
 class UserView(ApiView):
     def get_permissions(self) -> list[ScopePermission]:
         """Reading and changing are two rights."""
-        return [has_scope("users:write" if self.request.method == "PATCH" else "users:read")()]
+        return [has_scope("users:write")() if self.request.method == "PATCH" else ReadsPerson()]
 
     @documented(
         summary="One customer",
         answers={200: UserSerializer},
         errors=[UserNotFound],
-        examples=[Example("found", answer=_ANNA)],
+        examples=[Example("found", answer=ANNA)],
     )
     def get(self, request: Request, user_id: UUID) -> Response:
-        """A person with their balance."""
+        """A person with their balance. People see themselves, servers see whom they may."""
         return Response(_shown(queries.get_user(user_id)))
 
     @documented(
@@ -113,7 +114,7 @@ class UserView(ApiView):
         body=ProfileSerializer,
         answers={200: UserSerializer},
         errors=[UserNotFound, UserAnonymised],
-        examples=[Example("a new name", body={"first_name": "Anna"}, answer=_ANNA)],
+        examples=[Example("a new name", body={"first_name": "Anna"}, answer=ANNA)],
     )
     def patch(self, request: Request, user_id: UUID) -> Response:
         """What is absent stays as it is. The Telegram id and the referrer never change."""

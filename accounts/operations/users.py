@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import errors, events, locks
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, LoginToken, Session, User
 from accounts.roles import ROLES
 from audit.operations import records
 from core.actors import Actor
@@ -219,6 +219,9 @@ def anonymise(*, user_id: UUID, by: Actor, reason: str) -> User:
     user.groups.clear()
     user.user_permissions.clear()
     ApiKey.objects.filter(owner=user, revoked_at=None).update(revoked_at=CoreNow())
+    # Their sessions have ended with the password; where they were is forgotten with them.
+    Session.objects.filter(user=user).update(ip="", user_agent="")
+    LoginToken.objects.filter(user=user).update(ip="", user_agent="")
     records.record("accounts.user.anonymised", entity=user, by=by, reason=reason)
     return User.objects.get(pk=user.pk)
 

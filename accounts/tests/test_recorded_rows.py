@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 
 from accounts.models import User
-from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, StaffFactory
+from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, StaffFactory, opened
 from audit.tests.recorded import Case, RecordTests
 from core.ids import uuid7
 from core.tests.guards import SOME_MOMENT, Change, Copy, Delete, GuardTests, Id, Rows
@@ -39,6 +39,13 @@ CASES: Final = [
         "accounts.apikey.updated",
         untold=Change("key", {"last_used_at": SOME_MOMENT}),
     ),
+    Case(
+        "accounts_session_is_audited",
+        Change("session", {"ip": "192.0.2.9"}),
+        "accounts.session.updated",
+        untold=Change("session", {"last_used_at": SOME_MOMENT}),
+    ),
+    Case("accounts_session_is_audited", Copy("session", {"id": uuid7()}), "accounts.session.created"),
     Case("accounts_user_groups_is_audited", Delete("user's group"), "accounts.user.right_taken"),
     Case(
         "accounts_user_groups_is_audited",
@@ -74,6 +81,7 @@ def rows() -> Rows:
         "company": CompanyFactory.create(),
         "place": MembershipFactory.create(),
         "key": ApiKeyFactory.create(),
+        "session": opened(user).session,
         "group": group,
         "permission": other,
         "user's group": _link(User.groups.through, group=filled),

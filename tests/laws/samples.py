@@ -8,7 +8,8 @@ from typing import Final
 
 from django.db.models import Model
 
-from accounts.models import ApiKey, Company, Membership, User
+from accounts.models import ApiKey, Company, LoginToken, Membership, RefreshToken, Session, SpentInitData, User
+from accounts.operations import login_tokens
 from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, UserFactory
 from audit.models import AdminAlert, AuditLog
 from audit.operations import alerts
@@ -37,6 +38,7 @@ from billing.tests.factories import (
     funded_wallet,
 )
 from core import clock
+from core.actors import SYSTEM
 from core.ids import uuid7
 from core.models import Export, IdempotencyRecord, Job, Setting, Throttle
 
@@ -44,6 +46,21 @@ from core.models import Export, IdempotencyRecord, Job, Setting, Throttle
 def _redemption() -> PromoRedemption:
     found: PromoRedemption = InvoiceFactory.create(promo_code=PromoCodeFactory.create()).redemption
     return found
+
+
+def _session() -> Session:
+    found: Session = Session.objects.create(
+        user=UserFactory.create(), way=Session.Way.TELEGRAM, expires_at=clock.now() + timedelta(days=1)
+    )
+    return found
+
+
+def _refresh_token() -> RefreshToken:
+    """One that nobody can show any more: others are kept."""
+    made: RefreshToken = RefreshToken.objects.create(
+        session=_session(), digest=uuid7().bytes * 2, expires_at=clock.now() - timedelta(seconds=1)
+    )
+    return made
 
 
 SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
@@ -58,6 +75,10 @@ SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
     Company: CompanyFactory.create,
     Membership: MembershipFactory.create,
     ApiKey: ApiKeyFactory.create,
+    Session: _session,
+    RefreshToken: _refresh_token,
+    LoginToken: lambda: login_tokens.issue(user_agent="", by=SYSTEM).row,
+    SpentInitData: lambda: SpentInitData.objects.create(digest=uuid7().bytes * 2, expires_at=clock.now()),
     Wallet: WalletFactory.create,
     Transaction: lambda: deeds.charge(funded_wallet()).transaction,
     Hold: HoldFactory.create,

@@ -17,7 +17,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import path, reverse
 
-from accounts.models import User
+from accounts.models import LoginToken, RefreshToken, Session, SpentInitData, User
 from accounts.roles import ROLES
 from audit.models import AdminAlert
 from audit.tests.factories import AdminAlertFactory
@@ -39,6 +39,10 @@ MOST_QUERIES_OF_A_PAGE: Final = 16
 
 # Models without a page, and why nobody misses it.
 WITHOUT_A_PAGE: Final[Mapping[Model, str]] = {
+    Session: "shown on the page of the person whose devices they are",
+    RefreshToken: "digests and moments, which tell nothing that their session does not",
+    LoginToken: "browsers that wait for five minutes",
+    SpentInitData: "digests of logins that are over",
     IdempotencyRecord: "first answers, read by the API alone; they hold what callers were told",
     Throttle: "buckets that run full by themselves",
     InvoiceCounter: "one number a year, shown by the invoices themselves",

@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 from django.test import Client
 
-from accounts.models import ApiKey, User
-from accounts.operations import api_keys, users
+from accounts.models import ApiKey, Session, User
+from accounts.operations import api_keys, sessions, users
 from accounts.scopes import SCOPES
-from accounts.tests.factories import UserFactory, api_key_header
+from accounts.tests.factories import UserFactory, api_key_header, opened
 from audit.models import AuditLog
 from audit.operations import alerts
 from billing.operations import invoices, payments, promo_codes, tariffs, wallets
@@ -67,6 +67,23 @@ CHANGES: Final = {
     "a key is issued": Change(("accounts.apikey.created",), lambda _: _key()),
     "a key is revoked": Change(
         ("accounts.apikey.updated",), lambda key: api_keys.revoke(key_id=key.pk, by=OLGA, reason="leaked"), _key
+    ),
+    "a session is opened": Change(
+        ("accounts.session.created",),
+        lambda user: sessions.open(user_id=user.pk, way=Session.Way.TELEGRAM, user_agent="", by=OLGA),
+        UserFactory.create,
+    ),
+    "a session is revoked": Change(
+        ("accounts.session.updated",),
+        lambda session: sessions.revoke(
+            session_id=session.pk, user_id=session.user_id, ending=Session.Ending.CLOSED, by=OLGA
+        ),
+        lambda: opened(UserFactory.create()).session,
+    ),
+    "a person is kept out, and their sessions end": Change(
+        ("accounts.user.updated", "accounts.session.updated"),
+        lambda session: users.set_active(user_id=session.user_id, is_active=False, by=OLGA, reason="fraud"),
+        lambda: opened(UserFactory.create()).session,
     ),
     "trouble is seen": Change(("audit.adminalert.created",), lambda _: _trouble()),
     "trouble is acknowledged": Change(

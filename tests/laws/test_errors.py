@@ -12,13 +12,16 @@ from tests.laws.house import Sources, sources_of_tests
 
 _ADMIN: Final = "only Admin and the shell do what it refuses"
 
+_BOT: Final = "the bot confirms logins, by a call of its own"
+
 NOT_OVER_HTTP: Final[Mapping[str, str]] = {
     **billing.NOT_OVER_HTTP,
+    "accounts.login_token_confirmed": _BOT,
+    "accounts.login_token_not_found": _BOT,
     "accounts.api_key_not_found": _ADMIN,
     "accounts.api_key_not_in_force": _ADMIN,
     "accounts.login_taken": _ADMIN,
     "accounts.not_staff": _ADMIN,
-    "accounts.password_too_weak": _ADMIN,
     "accounts.role_not_yours_to_give": _ADMIN,
     "accounts.role_unknown": _ADMIN,
     "accounts.scope_unknown": _ADMIN,

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from accounts.api.authentication import forget_answers
+from accounts.models import User
 from accounts.scopes import SCOPES
-from accounts.tests.factories import UserFactory, api_key_header
+from accounts.tests.factories import UserFactory, api_key_header, bearer_header, opened
 from audit.tests.factories import AuditLogFactory
 from billing.models import Invoice, Wallet
 from billing.tests import deeds
@@ -23,9 +24,17 @@ from core.api.declarations import declared_of
 from core.api.serializers import ListParams
 from tests.laws.routes import routes, view_of
 
+
+def owner_of(wallet: Wallet) -> User:
+    """The person whose wallet it is."""
+    assert wallet.user is not None
+    return wallet.user
+
+
 # What makes one more row of each list.
 LISTS: Final[Mapping[str, Callable[[Wallet], object]]] = {
     "GET /api/v1/audit-logs": lambda _wallet: AuditLogFactory.create(),
+    "GET /api/v1/auth/sessions": lambda wallet: opened(owner_of(wallet)),
     "GET /api/v1/users": lambda _wallet: WalletFactory.create(user=UserFactory.create()),
     "GET /api/v1/users/<uuid:user_id>/transactions": deeds.charge,
     "GET /api/v1/tariffs": lambda _wallet: TariffFactory.create(),
@@ -64,7 +73,8 @@ def test_every_list_is_tried() -> None:
 @pytest.mark.parametrize("route", LISTS)
 def test_costs_the_same_however_many_rows(route: str) -> None:
     wallet = funded_wallet()
-    client = Client(headers=api_key_header(*SCOPES))
+    of_a_person = route.startswith("GET /api/v1/auth/")
+    client = Client(headers=bearer_header(owner_of(wallet)) if of_a_person else api_key_header(*SCOPES))
     address = route.removeprefix("GET ").replace("<uuid:user_id>", str(wallet.user_id))
     LISTS[route](wallet)
     client.get(address)

@@ -47,7 +47,17 @@ ATOMIC: Final[Mapping[str, str]] = {
 NETWORK: Final = frozenset(
     {
         *("aiohttp", "ftplib", "grpc", "http", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket", "ssl"),
-        *("telnetlib", "urllib", "urllib3", "websockets", "xmlrpc", "celery", "kombu", "redis", "rest_framework"),
+        *(
+            "telnetlib",
+            "urllib.request",
+            "urllib3",
+            "websockets",
+            "xmlrpc",
+            "celery",
+            "kombu",
+            "redis",
+            "rest_framework",
+        ),
     }
 )
 PURE: Final = frozenset({"audit.operations", "core.clock", "django.db", *NETWORK})

@@ -11,11 +11,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from accounts.api.authentication import forget_answers
+from accounts.models import User
+from accounts.operations import sessions
+from accounts.roles import ROLES
 from accounts.scopes import SCOPES
-from accounts.tests.factories import StaffFactory, api_key_header
+from accounts.tests.factories import STAFF_PASSWORD, StaffFactory, UserFactory, api_key_header, bearer_header, opened
 from billing.tests.factories import (
     HoldFactory,
     InvoiceFactory,
@@ -25,6 +29,7 @@ from billing.tests.factories import (
     new_key,
 )
 from billing.tests.snapshots import snapshot
+from core.actors import SYSTEM
 from core.clock import CoreNow
 from tests.laws.routes import routes
 
@@ -32,6 +37,8 @@ OPEN: Final = frozenset({"everybody"})
 READ: Final = frozenset({"billing:read", "staff"})
 WRITE: Final = frozenset({"billing:write"})
 STAFF: Final = frozenset({"staff"})
+# No key: people, in sessions of theirs.
+PEOPLE: Final = frozenset({"people"})
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,13 @@ class Row:
     :param scopes: a key with any one of them is let in
     :param status: the answer to who is let in
     :param body: what is sent; names in braces are the world's
+    :param of_others: the answer to people in their sessions, to whom nothing here belongs
     """
 
     scopes: frozenset[str]
     status: int = 200
     body: Mapping[str, Any] = field(default_factory=dict)
+    of_others: int = 403
 
 
 AMOUNT: Final = {"amount": 14_900, "currency": "RUB"}
@@ -59,10 +68,21 @@ MATRIX: Final[Mapping[str, Row]] = {
     "POST /api/v1/settings/bulk-update": Row(STAFF, 200, {"settings": {"billing.invoice_lifetime_minutes": 90}}),
     "GET /api/v1/settings/<str:key>": Row(STAFF),
     "PATCH /api/v1/settings/<str:key>": Row(STAFF, 200, {"value": 90}),
+    # Nobody is asked who they are: the body is what is looked at, and it is empty.
+    "POST /api/v1/auth/login": Row(OPEN, 400),
+    "POST /api/v1/auth/login-token": Row(OPEN, 201),
+    "POST /api/v1/auth/telegram": Row(OPEN, 400),
+    "POST /api/v1/auth/refresh": Row(OPEN, 400),
+    "POST /api/v1/auth/logout": Row(PEOPLE, 204),
+    "POST /api/v1/auth/logout-all": Row(PEOPLE, 204),
+    "POST /api/v1/auth/password": Row(PEOPLE, 204, {"old": STAFF_PASSWORD, "new": "purple monkey dishwasher"}),
+    "GET /api/v1/auth/me": Row(PEOPLE),
+    "GET /api/v1/auth/sessions": Row(PEOPLE),
+    "DELETE /api/v1/auth/sessions/<uuid:session_id>": Row(PEOPLE, 204),
     "GET /api/v1/audit-logs": Row(frozenset({"audit:read", "staff"})),
     "GET /api/v1/users": Row(frozenset({"users:read"})),
     "PUT /api/v1/users/by-telegram/<str:telegram_id>": Row(frozenset({"users:write"}), 200, {"first_name": "Anna"}),
-    "GET /api/v1/users/<uuid:user_id>": Row(frozenset({"users:read"})),
+    "GET /api/v1/users/<uuid:user_id>": Row(frozenset({"users:read"}), of_others=404),
     "PATCH /api/v1/users/<uuid:user_id>": Row(frozenset({"users:write"}), 200, {"first_name": "Anna"}),
     "GET /api/v1/users/<uuid:user_id>/wallet": Row(READ),
     "GET /api/v1/users/<uuid:user_id>/transactions": Row(READ),
@@ -128,6 +148,7 @@ def world(db: None) -> Iterator[World]:
     forget_answers()
     wallet = funded_wallet()
     assert wallet.user is not None
+    person = StaffFactory.create()
     yield {
         "user": str(wallet.user_id),
         "uuid:user_id": str(wallet.user_id),
@@ -138,6 +159,8 @@ def world(db: None) -> Iterator[World]:
         "promo_code:code": PromoCodeFactory.create().code,
         "uuid:invoice_id": str(InvoiceFactory.create(wallet=wallet).pk),
         "uuid:hold_id": str(HoldFactory.create(wallet=wallet).pk),
+        "person": str(person.pk),
+        "uuid:session_id": str(opened(person).session.pk),
     }
     forget_answers()
 
@@ -166,6 +189,14 @@ def _key(*scopes: str, **fields: Any) -> Client:
     return Client(headers=api_key_header(*scopes, **fields))
 
 
+def _logged_out() -> Client:
+    """A superuser whose session was revoked a moment ago."""
+    user = StaffFactory.create(is_superuser=True)
+    client = Client(headers=bearer_header(user))
+    sessions.revoke_all(user_id=user.pk, by=SYSTEM)
+    return client
+
+
 def _colleague() -> Client:
     """A person of the staff, logged in to Admin with every right, who shows no key."""
     client = Client()
@@ -180,7 +211,21 @@ STRANGERS: Final[Mapping[str, Callable[[], Client]]] = {
     "a revoked key": lambda: _key(*SCOPES, revoked_at=CoreNow()),
     "an expired key": lambda: _key(*SCOPES, expires_at=CoreNow() - timedelta(seconds=1)),
     "a colleague without a key": _colleague,
+    "somebody whose session was revoked": _logged_out,
 }
+
+
+def _people(route: str) -> dict[str, tuple[Client, int]]:
+    """People in sessions of theirs, of each role and of none, and how they are answered."""
+    row = MATRIX[route]
+    if row.scopes == OPEN:
+        return {}
+    # Everybody has a right to their own; what an address names is somebody else's.
+    if row.scopes == PEOPLE and "<" not in route:
+        return {}
+    wanted = 404 if row.scopes == PEOPLE else row.of_others
+    people = {"a customer": UserFactory.create(), **{role: StaffFactory.create(role=role) for role in ROLES}}
+    return {f"{name} in a session": (Client(headers=bearer_header(user)), wanted) for name, user in people.items()}
 
 
 def _unmoved_tables() -> Mapping[str, list[str]]:
@@ -193,15 +238,19 @@ def trespassers(route: str, world: World, scopes: Iterable[str]) -> list[str]:
     found = []
     is_open = MATRIX[route].scopes == OPEN
     strangers = {name: (client(), MATRIX[route].status if is_open else 401) for name, client in STRANGERS.items()}
-    callers = strangers | {
-        f"a key for {scope}": (_key(scope), 403) for scope in SCOPES if scope not in scopes and not is_open
-    }
+    callers = (
+        strangers
+        | (_people(route) if scopes else {})
+        | {f"a key for {scope}": (_key(scope), 403) for scope in SCOPES if scope not in scopes and not is_open}
+    )
     before = _unmoved_tables()
     for name, (client, wanted) in callers.items():
         status = _ask(route, world, client).status_code
+        # An operation that refuses dooms its transaction, which is the test's here.
+        transaction.set_rollback(False)
         if status != wanted:
             found.append(f"{name}: {status}, not {wanted}")
-    if _unmoved_tables() != before:
+    if not is_open and _unmoved_tables() != before:
         found.append("somebody who was refused changed something")
     return found
 
@@ -210,9 +259,19 @@ def trespassers(route: str, world: World, scopes: Iterable[str]) -> list[str]:
 def test_lets_in_whom_its_row_names_and_nobody_else(route: str, world: World) -> None:
     row = MATRIX[route]
     assert trespassers(route, world, row.scopes) == []
-    for scope in row.scopes - OPEN:
+    for scope in row.scopes - OPEN - PEOPLE:
         answer = _ask(route, world, _key(scope))
         assert answer.status_code == row.status, (scope, answer.content)
+    if row.scopes == PEOPLE:
+        person = User.objects.get(pk=world["person"])
+        answer = _ask(route, world, Client(headers=bearer_header(person)))
+        assert answer.status_code == row.status, answer.content
+
+
+@pytest.mark.parametrize("route", [route for route, row in MATRIX.items() if row.of_others == 404])
+def test_lets_people_see_what_is_their_own(route: str, world: World) -> None:
+    user = User.objects.get(pk=world["user"])
+    assert _ask(route, world, Client(headers=bearer_header(user))).status_code == MATRIX[route].status
 
 
 @pytest.mark.parametrize("route", ["GET /api/v1/invoices", "POST /api/v1/grants"])

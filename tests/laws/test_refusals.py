@@ -19,17 +19,26 @@ from django.utils import timezone
 from accounts.errors import (
     ApiKeyNotFound,
     ApiKeyNotInForce,
+    InitDataInvalid,
+    LoginRefused,
     LoginTaken,
+    LoginTokenInvalid,
+    LoginTokenNotFound,
     NotStaff,
     PasswordTooWeak,
+    PasswordWrong,
     ReferralCodeUnknown,
+    RefreshTokenInvalid,
     RoleNotYoursToGive,
     RoleUnknown,
     ScopeUnknown,
+    SessionNotFound,
+    UserKeptOut,
     UserNotFound,
 )
-from accounts.operations import api_keys, users
-from accounts.tests.factories import STAFF_PASSWORD, ApiKeyFactory, StaffFactory, UserFactory
+from accounts.operations import api_keys, login_tokens, logins, passwords, sessions, users
+from accounts.rules import refresh_tokens
+from accounts.tests.factories import STAFF_PASSWORD, ApiKeyFactory, StaffFactory, UserFactory, opened
 from audit.errors import AlertNotFound, AlertResolved
 from audit.operations import alerts
 from audit.tests.factories import AdminAlertFactory
@@ -65,6 +74,7 @@ def _job(state: str) -> Job:
     return Job.objects.create(name="core.some", state=state, max_attempts=3, lease_seconds=60, finished_at=ended)
 
 
+CAME: Final[Mapping[str, Any]] = {"way": "telegram", "user_agent": ""}
 STAFF: Final[Mapping[str, Any]] = {"login": "olga", "password": STAFF_PASSWORD}
 
 # Operation, how it is refused, and what is asked of it.
@@ -84,6 +94,40 @@ REFUSED: Final[list[tuple[Operation, type[DomainError], Callable[[], dict[str, A
     (users.set_active, UserNotFound, lambda: {"user_id": uuid7(), "is_active": False, "reason": "why"}),
     (users.anonymise, ReasonMissing, lambda: {"user_id": UserFactory.create().pk, "reason": ""}),
     (users.anonymise, UserNotFound, lambda: {"user_id": uuid7(), "reason": "asked for it"}),
+    (sessions.open, UserNotFound, lambda: {"user_id": uuid7(), **CAME}),
+    (sessions.open, UserKeptOut, lambda: {"user_id": UserFactory.create(is_active=False).pk, **CAME}),
+    (sessions.refresh, RefreshTokenInvalid, lambda: {"shown": refresh_tokens.new(), "user_agent": ""}),
+    (
+        sessions.revoke,
+        SessionNotFound,
+        lambda: {"session_id": opened(UserFactory.create()).session.pk, "user_id": uuid7(), "ending": "closed"},
+    ),
+    (sessions.revoke_all, UserNotFound, lambda: {"user_id": uuid7()}),
+    (logins.by_password, LoginRefused, lambda: {"login": "nobody", "password": STAFF_PASSWORD, "user_agent": ""}),
+    (
+        logins.by_password,
+        LoginRefused,
+        lambda: {"login": StaffFactory.create().login, "password": "wrong", "user_agent": ""},
+    ),
+    (logins.by_init_data, InitDataInvalid, lambda: {"init_data": "hash=" + "0" * 64, "user_agent": ""}),
+    (passwords.change, UserNotFound, lambda: {"user_id": uuid7(), "old": "", "new": ""}),
+    (
+        passwords.change,
+        PasswordWrong,
+        lambda: {"user_id": StaffFactory.create().pk, "old": "wrong", "new": "purple monkey dishwasher"},
+    ),
+    (
+        passwords.change,
+        PasswordTooWeak,
+        lambda: {"user_id": StaffFactory.create().pk, "old": STAFF_PASSWORD, "new": "123"},
+    ),
+    (login_tokens.confirm, UserNotFound, lambda: {"token": "x", "telegram_id": 7}),
+    (
+        login_tokens.confirm,
+        LoginTokenNotFound,
+        lambda: {"token": "x", "telegram_id": UserFactory.create().telegram_id},
+    ),
+    (login_tokens.redeem, LoginTokenInvalid, lambda: {"token": "x", "nonce": "y", "user_agent": ""}),
     (api_keys.create, ScopeUnknown, lambda: {"name": "Bot", "scopes": ["everything"]}),
     (api_keys.create, UserNotFound, lambda: {"name": "Bot", "scopes": ["users:read"], "owner_id": uuid7()}),
     (api_keys.revoke, ReasonMissing, lambda: {"key_id": ApiKeyFactory.create().pk, "reason": ""}),

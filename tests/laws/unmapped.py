@@ -18,6 +18,7 @@ BY_ENDING: Final[Mapping[str, str]] = {
 WRITES: Final = "refuses nothing: it writes"
 DECIDED: Final = "the operation decides it under its lock and never tries; when it fires there is a defect"
 TWIN: Final = "a twin: the operation finds the first one, under its lock or after the violation, and answers with it"
+RANDOM: Final = "of values with so much randomness that two of them are never the same"
 ROW: Final = "true of every row that an operation writes, which has checked each field; when it fires there is a defect"
 
 BY_NAME: Final[Mapping[str, str]] = {
@@ -27,6 +28,23 @@ BY_NAME: Final[Mapping[str, str]] = {
     "accounts_user_referrer_is_bound_once": DECIDED,
     "accounts_user_referrer_is_not_unbound": DECIDED,
     "accounts_user_referrer_came_earlier": DECIDED,
+    "accounts_user_locked_out_has_no_session": WRITES,
+    "accounts_session_is_revoked_for_good": DECIDED,
+    "accounts_refreshtoken_is_current_once_per_session": DECIDED,
+    "accounts_refreshtoken_is_used_once": DECIDED,
+    "accounts_refreshtoken_is_kept_until_it_expires": DECIDED,
+    "accounts_logintoken_is_confirmed_once": DECIDED,
+    "accounts_logintoken_is_used_once": DECIDED,
+    "accounts_refreshtoken_digest_key": RANDOM,
+    "accounts_refreshtoken_successor_id_key": RANDOM,
+    "accounts_logintoken_digest_key": RANDOM,
+    "accounts_session_is_revoked_for_a_reason": ROW,
+    "accounts_session_lives_90_days_at_most": ROW,
+    "accounts_refreshtoken_has_a_successor_when_used": ROW,
+    "accounts_refreshtoken_lives_30_days_at_most": ROW,
+    "accounts_logintoken_is_confirmed_before_use": ROW,
+    "accounts_logintoken_is_confirmed_by_somebody": ROW,
+    "accounts_logintoken_lives_5_minutes_at_most": ROW,
     "auth_group_permissions_are_given_or_taken": DECIDED,
     "core_job_key_is_used_once_per_name": TWIN,
     "billing_payment_credits_an_invoice_once": TWIN,

@@ -49,6 +49,7 @@ def test_production_starts_when_it_is_safe() -> None:
         ("SECRET_KEY_FALLBACKS", "0123456789" * 5 + ",short", "SECRET_KEY_FALLBACKS is the default one or shorter"),
         ("DEBUG", "true", "DEBUG is on"),
         ("ALLOWED_HOSTS", "office.example,*", "ALLOWED_HOSTS is empty or a wildcard"),
+        ("BOT_TOKEN", environment.DUMMY_BOT_TOKEN, "BOT_TOKEN is the dummy one"),
     ],
 )
 def test_production_refuses_to_start_and_says_which(variable: str, value: str, named: str) -> None:
@@ -61,18 +62,36 @@ def test_production_refuses_to_start_and_says_which(variable: str, value: str, n
 def test_production_names_everything_that_is_wrong_at_once() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY.*DEBUG.*ALLOWED_HOSTS"):
         environment.require_safe_production(
-            secret_key=environment.DEFAULT_SECRET_KEY, former_keys=[], debug=True, allowed_hosts=["*"]
+            secret_key=environment.DEFAULT_SECRET_KEY, former_keys=[], debug=True, allowed_hosts=["*"], bot_token=""
         )
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("ENV", "prod"), ("DEBUG", "yse"), ("DATABASE_URL", "mysql://root@127.0.0.1/dvorik")],
+    [
+        ("ENV", "prod"),
+        ("DEBUG", "yse"),
+        ("DATABASE_URL", "mysql://root@127.0.0.1/dvorik"),
+        ("TOKEN_KEYS", "new:short"),
+        ("TOKEN_KEYS", "a name:" + "x" * 32),
+        ("TOKEN_KEYS", f"same:{'x' * 32},same:{'y' * 32}"),
+        ("THIRD_PARTY_BOT_IDS", "a-bot"),
+    ],
 )
 def test_refuses_a_value_it_does_not_understand_by_the_variables_name(variable: str, value: str) -> None:
     refused = settings_with(**{variable: value})
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1].startswith(f"django.core.exceptions.ImproperlyConfigured: {variable} ")
+
+
+def test_token_keys_follow_from_the_secret_key_where_none_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOKEN_KEYS", raising=False)
+    derived = environment.token_keys(secret_key="new" * 20, former_keys=["old" * 20])
+    assert list(derived.values()) == ["new" * 20, "old" * 20]
+    assert not any(name in secret for name in derived for secret in derived.values())
+    monkeypatch.setenv("TOKEN_KEYS", f"2:{'b' * 32},1:{'a' * 32}")
+    given = environment.token_keys(secret_key="new" * 20, former_keys=[])
+    assert list(given.items()) == [("2", "b" * 32), ("1", "a" * 32)]
 
 
 def test_a_number_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
