@@ -1,4 +1,5 @@
 from audit.models.admin_alert import AdminAlert
 from audit.models.audit_log import AuditLog
+from audit.models.seal import NO_HASH, Seal, SealChain
 
-__all__ = ["AdminAlert", "AuditLog"]
+__all__ = ["NO_HASH", "AdminAlert", "AuditLog", "Seal", "SealChain"]

@@ -2,7 +2,7 @@
 
 import factory
 
-from audit.models import AdminAlert, AuditLog
+from audit.models import NO_HASH, AdminAlert, AuditLog, Seal
 
 
 class AdminAlertFactory(factory.django.DjangoModelFactory[AdminAlert]):
@@ -21,3 +21,20 @@ class AuditLogFactory(factory.django.DjangoModelFactory[AuditLog]):
     action = "test.thing.done"
     entity_type = "test.thing"
     entity_id = factory.Sequence(str)
+
+
+class SealFactory(factory.django.DjangoModelFactory[Seal]):
+    """A seal of a chain that is walked by nobody."""
+
+    class Meta:
+        model = Seal
+
+    chain = "test.thing"
+    number = factory.Sequence(lambda n: n + 1)
+    after = 0
+    until = 1
+    row_count = 0
+    columns = factory.LazyFunction(lambda: ["id"])
+    fingerprints = b""
+    previous = NO_HASH
+    hash = NO_HASH

@@ -7,7 +7,8 @@ from typing import Final
 import pytest
 
 from audit.operations import alerts
-from core.tests.guards import SOME_MOMENT, Case, Change, GuardTests, Rows
+from audit.tests.factories import SealFactory
+from core.tests.guards import SOME_MOMENT, Case, Change, Copy, GuardTests, Rows, execute, refused_by
 
 CASES: Final = [
     Case("audit_adminalert_count_is_positive", Change("alert", {"count": 0}), Change("alert", {"count": 1})),
@@ -29,13 +30,44 @@ CASES: Final = [
         Change("alert", {"status": "acknowledged", "acknowledged_at": SOME_MOMENT}),
     ),
 ]
+SEAL_CASES: Final = [
+    Case(
+        "audit_seal_number_is_unique_per_chain",
+        Copy("seal", {"id": -1}),
+        Copy("seal", {"id": -1, "number": -1}),
+    ),
+    Case(
+        "audit_seal_ends_after_it_begins",
+        Copy("seal", {"id": -1, "number": -1, "until": 0}),
+        Copy("seal", {"id": -1, "number": -1, "until": 2}),
+    ),
+    Case(
+        "audit_seal_is_append_only",
+        Change("seal", {"hash": "1" * 64}),
+        Copy("seal", {"id": -1, "number": -1}),
+    ),
+]
 
 
 @pytest.fixture
 def rows() -> Rows:
-    return {"alert": alerts.raise_alert("audit.some", severity="info", title="Something")}
+    return {
+        "alert": alerts.raise_alert("audit.some", severity="info", title="Something"),
+        "seal": SealFactory.create(),
+    }
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 class TestAlert(GuardTests):
     pass
+
+
+@pytest.mark.parametrize("case", SEAL_CASES, ids=str)
+class TestSeal(GuardTests):
+    pass
+
+
+@pytest.mark.django_db
+def test_audit_seal_is_never_truncated(truncation_guards: None) -> None:
+    with refused_by("audit_seal_is_never_truncated"):
+        execute("TRUNCATE audit_seal")

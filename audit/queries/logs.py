@@ -63,3 +63,13 @@ def list_logs_of_request(request_id: str) -> QuerySet[AuditLog]:
 def list_open_alerts() -> QuerySet[AdminAlert]:
     """Trouble that nobody looks after yet, the latest first."""
     return AdminAlert.objects.filter(status=AdminAlert.Status.OPEN).order_by("-last_seen_at", "-id")
+
+
+def list_alerts(*, status: str = "") -> QuerySet[AdminAlert]:
+    """
+    Trouble, the latest first.
+
+    :param status: ``open``, ``acknowledged`` or ``resolved``; all by default
+    """
+    alerts = AdminAlert.objects.order_by("-last_seen_at", "-id")
+    return alerts.filter(status=status) if status else alerts
