@@ -1,6 +1,6 @@
 """The audit floor's jobs. Each is safe to run twice and at once."""
 
-from audit.operations import seals
+from audit.operations import seals, system_logs
 from audit.sealing import sealed_tables
 from core.actors import Actor
 from core.jobs import periodic
@@ -20,3 +20,9 @@ def verify_seals(*, by: Actor) -> None:
     for table in sealed_tables():
         while seals.verify(chain=table.chain, by=by).has_more:
             pass
+
+
+@periodic("audit.keep_system_log", every_seconds=24 * 3600)
+def keep_system_log(*, by: Actor) -> None:
+    """Make the next months' partitions of the system log, and drop those that are older than 90 days."""
+    system_logs.keep(by=by)

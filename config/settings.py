@@ -132,7 +132,9 @@ JOBS_WAKE_AGAIN_SECONDS: float = env.float("JOBS_WAKE_AGAIN_SECONDS", default=30
 
 # How many proxies stand in front of the web server, or their networks; X-Forwarded-For is believed from them only.
 TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
-LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"))
+# Warnings and errors are kept in the database, too. Not in tests: whatever they provoke would be written into theirs.
+_KEPT_LOGS = {"system_log": {"class": "audit.system_log.SystemLogHandler"}} if ENV != "test" else {}
+LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"), **_KEPT_LOGS)
 
 if ENV == "production":
     require_safe_production(

@@ -2,7 +2,7 @@
 
 import factory
 
-from audit.models import NO_HASH, AdminAlert, AuditLog, Seal
+from audit.models import NO_HASH, AdminAlert, AuditLog, Seal, SystemLog
 
 
 class AdminAlertFactory(factory.django.DjangoModelFactory[AdminAlert]):
@@ -38,3 +38,13 @@ class SealFactory(factory.django.DjangoModelFactory[Seal]):
     fingerprints = b""
     previous = NO_HASH
     hash = NO_HASH
+
+
+class SystemLogFactory(factory.django.DjangoModelFactory[SystemLog]):
+    class Meta:
+        model = SystemLog
+
+    level = "warning"
+    source = "test.source"
+    message = factory.Sequence(lambda n: f"Something is odd: {n}")
+    fingerprint = "0" * 32

@@ -10,9 +10,9 @@ from django.db.models import Model
 
 from accounts.models import ApiKey, Company, Membership, User
 from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, UserFactory
-from audit.models import AdminAlert, AuditLog, Seal, SealChain
+from audit.models import AdminAlert, AuditLog, Seal, SealChain, SystemLog
 from audit.operations import alerts
-from audit.tests.factories import AuditLogFactory, SealFactory
+from audit.tests.factories import AuditLogFactory, SealFactory, SystemLogFactory
 from billing.models import (
     Hold,
     Invoice,
@@ -54,6 +54,7 @@ SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
     AuditLog: AuditLogFactory.create,
     AdminAlert: lambda: alerts.raise_alert("audit.some", severity="info", title="Something"),
     Seal: SealFactory.create,
+    SystemLog: SystemLogFactory.create,
     SealChain: lambda: SealChain.objects.create(chain="test.thing"),
     User: UserFactory.create,
     Company: CompanyFactory.create,
