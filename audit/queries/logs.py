@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 
-from audit.models import AdminAlert, AuditLog
+from audit.models import AdminAlert, AuditLog, Delivery
 
 
 def list_logs(
@@ -73,3 +73,8 @@ def list_alerts(*, status: str = "") -> QuerySet[AdminAlert]:
     """
     alerts = AdminAlert.objects.order_by("-last_seen_at", "-id")
     return alerts.filter(status=status) if status else alerts
+
+
+def list_deliveries(alert_id: int) -> QuerySet[Delivery]:
+    """The messages about an alert, the latest first."""
+    return Delivery.objects.filter(alert_id=alert_id).order_by("-id")

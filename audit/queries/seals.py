@@ -186,6 +186,23 @@ def find_last_seal(chain: str) -> Seal | None:
     return Seal.objects.filter(chain=chain).order_by("-number").first()
 
 
+def head_as_text(seal: Seal) -> str:
+    """A seal as one line that is kept elsewhere: moment, chain, number, last row's number, hash."""
+    return f"{seal.sealed_at:%Y-%m-%dT%H:%M:%S%z} {seal.chain} {seal.number} {seal.until} {seal.hash}"
+
+
+def list_lost_heads(text: str) -> list[str]:
+    """The lines of heads, as they were kept elsewhere, whose seals are not in the database any more as they were."""
+    lost = []
+    for line in text.splitlines():
+        match line.split():
+            case [_moment, chain, number, until, hashed] if number.isdigit() and until.isdigit():
+                kept = Seal.objects.filter(chain=chain, number=int(number), until=int(until), hash=hashed)
+                if not kept.exists():
+                    lost.append(line)
+    return lost
+
+
 def list_chain_states() -> list[ChainState]:
     """What is known of every chain."""
     known = SealChain.objects.in_bulk()

@@ -2,7 +2,7 @@
 
 import factory
 
-from audit.models import NO_HASH, AdminAlert, AuditLog, Seal, SystemLog
+from audit.models import NO_HASH, AdminAlert, AuditLog, Delivery, Seal, SystemLog
 
 
 class AdminAlertFactory(factory.django.DjangoModelFactory[AdminAlert]):
@@ -48,3 +48,12 @@ class SystemLogFactory(factory.django.DjangoModelFactory[SystemLog]):
     source = "test.source"
     message = factory.Sequence(lambda n: f"Something is odd: {n}")
     fingerprint = "0" * 32
+
+
+class DeliveryFactory(factory.django.DjangoModelFactory[Delivery]):
+    class Meta:
+        model = Delivery
+
+    kind = "alert"
+    channel = "telegram"
+    subject = "[critical] Something needs a look"

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from audit.operations import alerts
-from audit.tests.factories import SealFactory
+from audit.tests.factories import DeliveryFactory, SealFactory
 from core.tests.guards import SOME_MOMENT, Case, Change, Copy, GuardTests, Rows, execute, refused_by
 
 CASES: Final = [
@@ -28,6 +28,25 @@ CASES: Final = [
         "audit_adminalert_acknowledged_has_a_moment",
         Change("alert", {"status": "acknowledged"}),
         Change("alert", {"status": "acknowledged", "acknowledged_at": SOME_MOMENT}),
+    ),
+]
+DELIVERY_CASES: Final = [
+    Case(
+        "audit_delivery_state_is_known",
+        Change("delivery", {"state": "lost", "finished_at": SOME_MOMENT}),
+        Change("delivery", {"state": "failed", "finished_at": SOME_MOMENT}),
+    ),
+    Case(
+        "audit_delivery_finished_has_a_moment",
+        Change("delivery", {"state": "sent"}),
+        Change("delivery", {"state": "sent", "finished_at": SOME_MOMENT}),
+    ),
+    # Django's own floors under the columns.
+    Case("audit_delivery_attempts_check", Change("delivery", {"attempts": -1}), Change("delivery", {"attempts": 0})),
+    Case(
+        "audit_delivery_alert_count_check",
+        Change("delivery", {"alert_count": -1}),
+        Change("delivery", {"alert_count": 0}),
     ),
 ]
 SEAL_CASES: Final = [
@@ -53,12 +72,18 @@ SEAL_CASES: Final = [
 def rows() -> Rows:
     return {
         "alert": alerts.raise_alert("audit.some", severity="info", title="Something"),
+        "delivery": DeliveryFactory.create(),
         "seal": SealFactory.create(),
     }
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 class TestAlert(GuardTests):
+    pass
+
+
+@pytest.mark.parametrize("case", DELIVERY_CASES, ids=str)
+class TestDelivery(GuardTests):
     pass
 
 

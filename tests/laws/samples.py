@@ -10,9 +10,9 @@ from django.db.models import Model
 
 from accounts.models import ApiKey, Company, Membership, User
 from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, UserFactory
-from audit.models import AdminAlert, AuditLog, Seal, SealChain, SystemLog
+from audit.models import AdminAlert, AuditLog, Delivery, Seal, SealChain, SystemLog
 from audit.operations import alerts
-from audit.tests.factories import AuditLogFactory, SealFactory, SystemLogFactory
+from audit.tests.factories import AuditLogFactory, DeliveryFactory, SealFactory, SystemLogFactory
 from billing.models import (
     Hold,
     Invoice,
@@ -53,6 +53,7 @@ SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
     Throttle: lambda: Throttle.objects.create(scope="some", subject="one", empty_at=clock.now() + timedelta(seconds=1)),
     AuditLog: AuditLogFactory.create,
     AdminAlert: lambda: alerts.raise_alert("audit.some", severity="info", title="Something"),
+    Delivery: DeliveryFactory.create,
     Seal: SealFactory.create,
     SystemLog: SystemLogFactory.create,
     SealChain: lambda: SealChain.objects.create(chain="test.thing"),

@@ -19,7 +19,7 @@ from django.urls import path, reverse
 
 from accounts.models import User
 from accounts.roles import ROLES
-from audit.models import AdminAlert
+from audit.models import AdminAlert, Delivery, SealChain
 from audit.tests.factories import AdminAlertFactory
 from billing.models import InvoiceCounter, LotCheckpoint, ReconciliationCheckpoint
 from core import runtime_settings
@@ -41,6 +41,8 @@ MOST_QUERIES_OF_A_PAGE: Final = 16
 WITHOUT_A_PAGE: Final[Mapping[Model, str]] = {
     IdempotencyRecord: "first answers, read by the API alone; they hold what callers were told",
     Throttle: "buckets that run full by themselves",
+    SealChain: "how far sealing and verification came; the page of the seals shows it",
+    Delivery: "messages about alerts, shown on the alerts' own pages",
     InvoiceCounter: "one number a year, shown by the invoices themselves",
     LotCheckpoint: "a ledger's intermediate sums, made anew from it at any time",
     ReconciliationCheckpoint: "how far reconciliation came; what it finds becomes an alert",

@@ -15,7 +15,7 @@ from django.urls import path
 from accounts.api.authentication import forget_answers
 from accounts.scopes import SCOPES
 from accounts.tests.factories import UserFactory, api_key_header
-from audit.tests.factories import AuditLogFactory
+from audit.tests.factories import AdminAlertFactory, AuditLogFactory
 from billing.models import Invoice, Wallet
 from billing.tests import deeds
 from billing.tests.factories import InvoiceFactory, PromoCodeFactory, TariffFactory, WalletFactory, funded_wallet
@@ -26,6 +26,7 @@ from tests.laws.routes import routes, view_of
 # What makes one more row of each list.
 LISTS: Final[Mapping[str, Callable[[Wallet], object]]] = {
     "GET /api/v1/audit-logs": lambda _wallet: AuditLogFactory.create(),
+    "GET /api/v1/alerts": lambda _wallet: AdminAlertFactory.create(),
     "GET /api/v1/users": lambda _wallet: WalletFactory.create(user=UserFactory.create()),
     "GET /api/v1/users/<uuid:user_id>/transactions": deeds.charge,
     "GET /api/v1/tariffs": lambda _wallet: TariffFactory.create(),

@@ -16,6 +16,7 @@ from django.test import Client
 from accounts.api.authentication import forget_answers
 from accounts.scopes import SCOPES
 from accounts.tests.factories import StaffFactory, api_key_header
+from audit.tests.factories import AdminAlertFactory
 from billing.tests.factories import (
     HoldFactory,
     InvoiceFactory,
@@ -56,6 +57,8 @@ MATRIX: Final[Mapping[str, Row]] = {
     "GET /api/docs": Row(OPEN),
     "GET /api/v1/errors": Row(OPEN),
     "GET /api/v1/audit-logs": Row(frozenset({"audit:read", "staff"})),
+    "GET /api/v1/alerts": Row(STAFF),
+    "POST /api/v1/alerts/<int:alert_id>/acknowledge": Row(STAFF),
     "GET /api/v1/users": Row(frozenset({"users:read"})),
     "PUT /api/v1/users/by-telegram/<str:telegram_id>": Row(frozenset({"users:write"}), 200, {"first_name": "Anna"}),
     "GET /api/v1/users/<uuid:user_id>": Row(frozenset({"users:read"})),
@@ -132,6 +135,7 @@ def world(db: None) -> Iterator[World]:
         "slug:slug": TariffFactory.create().slug,
         "promo_code:code": PromoCodeFactory.create().code,
         "uuid:invoice_id": str(InvoiceFactory.create(wallet=wallet).pk),
+        "int:alert_id": str(AdminAlertFactory.create().pk),
         "uuid:hold_id": str(HoldFactory.create(wallet=wallet).pk),
     }
     forget_answers()

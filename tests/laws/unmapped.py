@@ -58,6 +58,8 @@ BY_NAME: Final[Mapping[str, str]] = {
     "audit_adminalert_acknowledged_has_a_moment": ROW,
     "audit_adminalert_count_is_positive": ROW,
     "audit_adminalert_status_is_known": ROW,
+    "audit_delivery_finished_has_a_moment": ROW,
+    "audit_delivery_state_is_known": ROW,
     "audit_seal_ends_after_it_begins": ROW,
     "billing_hold_closed_has_a_moment": ROW,
     "billing_hold_state_fits_what_was_captured": ROW,

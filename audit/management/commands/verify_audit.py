@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -21,9 +22,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--since", type=_moment, help="only seals made since: 2026-01-31, or a moment in RFC 3339")
+        parser.add_argument("--heads", type=Path, help="also compare with heads that were kept in this file")
         parser.add_argument("--resume", action="store_true", help="go on where the last round was broken off")
 
-    def handle(self, *args: Any, since: datetime | None = None, resume: bool = False, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        since: datetime | None = None,
+        resume: bool = False,
+        heads: Path | None = None,
+        **options: Any,
+    ) -> None:
         with under(door="command"):
             walked = [(table, *self._walk(table, since, resume)) for table in sealed_tables()]
         for table, count, rows, misfit in walked:
@@ -31,7 +40,10 @@ class Command(BaseCommand):
             self.stdout.write(said % {"chain": table.chain, "seals": count, "rows": rows})
             if misfit:
                 self.stderr.write(self.style.ERROR(str(misfit)))
-        if any(misfit for _table, _count, _rows, misfit in walked):
+        lost = queries.list_lost_heads(heads.read_text("utf-8")) if heads else []
+        for line in lost:
+            self.stderr.write(self.style.ERROR(_("This head is not in the chain: %s") % line))
+        if lost or any(misfit for _table, _count, _rows, misfit in walked):
             raise CommandError(_("History is not as it was sealed."), returncode=1)
 
     def _walk(self, table: SealedTable, since: datetime | None, resume: bool) -> tuple[int, int, Misfit | None]:
