@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
-from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from core.admin.display import Text
 
 
 def _static(path: str) -> Any:
@@ -17,7 +20,7 @@ def _static(path: str) -> Any:
 
 
 def _item(
-    title: Promise, icon: str, model: str, *, permission: str = "", badge: Callable[[], str] | None = None
+    title: Text, icon: str, model: str, *, permission: str = "", badge: Callable[[], str] | None = None
 ) -> dict[str, Any]:
     """
     A line of the sidebar: the list of a model, for those who may see it.
@@ -32,7 +35,8 @@ def _item(
         return any(request.user.has_perm(each) for each in enough)
 
     item: dict[str, Any] = {
-        "title": title,
+        # The same word stands inside sentences elsewhere, in small letters.
+        "title": capfirst(title),
         "icon": icon,
         "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
         "permission": may_see,

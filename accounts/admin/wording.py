@@ -14,5 +14,9 @@ register_deeds(
         "accounts.user.activated": _("Let in again"),
         "accounts.user.anonymised": _("Forgotten"),
         "accounts.user.deactivated": _("Kept out"),
+        "accounts.user.right_given": _("Right given"),
+        "accounts.user.right_taken": _("Right taken away"),
+        "auth.group.rights_given": _("Rights given"),
+        "auth.group.rights_taken": _("Rights taken away"),
     }
 )

@@ -13,7 +13,6 @@ from django.db.models.fields.json import KT
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from audit import queries
@@ -30,7 +29,7 @@ from core.admin.display import NOTHING, Text, badge, change_url, code, link, lis
 from core.admin.facts import FactsAdmin
 from core.admin.filters import MomentRangeFilter, TextFilter, is_narrowed
 from core.admin.panels import Column, Panel
-from core.database import GUARDS
+from core.database import AUDITED
 
 _SAME_REQUEST: Final = 30
 _CIRCUMSTANCES: Final = frozenset({"door", "request_id", "ip", "reason"})
@@ -52,14 +51,13 @@ DOORS: Final[Mapping[str, Text]] = {
 
 
 class EntityFilter(admin.SimpleListFilter):
-    """The kind of thing: one of the house's models. The index of entities begins with it."""
+    """The kind of thing: one of those that leave records. The index of entities begins with it."""
 
     title = _("entity")
     parameter_name = "entity_type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        known = [(model._meta.label_lower, capfirst(str(model._meta.verbose_name))) for model in GUARDS]
-        return sorted(known, key=lambda each: each[1])
+        return sorted(((name, entity_in_words(name)) for name in _recorded()), key=lambda each: each[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(entity_type=self.value()) if self.value() else queryset
@@ -222,7 +220,12 @@ def _by_person(text: str) -> Q:
 
 def _of_entity(text: str) -> Q:
     # The index of entities begins with their type.
-    return Q(entity_type__in=sorted({model._meta.label_lower for model in GUARDS}), entity_id=text)
+    return Q(entity_type__in=_recorded(), entity_id=text)
+
+
+def _recorded() -> list[str]:
+    """The entity types of audited models, and of those that only deeds are told of."""
+    return sorted({model._meta.label_lower for model in AUDITED} | {"auth.group", "core.job"})
 
 
 def _currency_of(row: AuditLog) -> str:

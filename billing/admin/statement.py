@@ -113,9 +113,9 @@ def _lots(explained: Explanation) -> Panel:
     return Panel(
         title=gettext_lazy("Lots, in the order they are spent"),
         columns=(
-            Column(gettext_lazy("from")),
+            Column(gettext_lazy("source")),
             Column(gettext_lazy("row"), numeric=True),
-            Column(gettext_lazy("credited"), numeric=True),
+            Column(gettext_lazy("given"), numeric=True),
             Column(gettext_lazy("left"), numeric=True),
             Column(gettext_lazy("expires")),
         ),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from billing.models import Hold, Payment, Transaction
 from billing.owners import Owner
 from billing.queries import balances
@@ -19,7 +21,7 @@ class Line:
     One ledger row, with what it came from.
 
     :param who: the actor, as the row recorded it
-    :param because: invoice, promo code, provider's payment, hold or lot, in words
+    :param because: invoice, promo code, provider's payment, hold or lot, in words of the active language
     :param payment: what paid its invoice
     """
 
@@ -78,17 +80,24 @@ def _line(row: Transaction, payments: Mapping[UUID, Payment]) -> Line:
     because: list[str] = []
     payment = payments.get(row.invoice.pk) if row.invoice is not None else None
     if row.invoice is not None:
-        because.append(f"invoice {row.invoice} of {row.invoice.amount_money}")
+        asked = {"invoice": row.invoice, "amount": row.invoice.amount_money}
+        because.append(_("invoice %(invoice)s of %(amount)s") % asked)
         if row.invoice.promo_code is not None:
-            because.append(f"promo code {row.invoice.promo_code.code}")
+            because.append(_("promo code %(code)s") % {"code": row.invoice.promo_code.code})
         if payment is not None:
-            because.append(f"payment {payment.provider} {payment.provider_payment_id}")
+            paid = {"provider": payment.get_provider_display(), "id": payment.provider_payment_id}
+            because.append(_("payment %(provider)s %(id)s") % paid)
     if row.hold is not None:
-        because.append(f"hold {row.hold.pk} of {row.hold.tokens}")
+        because.append(_("hold %(hold)s of %(tokens)d") % {"hold": row.hold.pk, "tokens": row.hold.tokens})
     if row.reverses is not None:
-        because.append(f"from the {row.reverses.type} of {_day(row.reverses.created_at)} (no. {row.reverses.sequence})")
+        lot = {
+            "type": row.reverses.get_type_display(),
+            "day": _day(row.reverses.created_at),
+            "sequence": row.reverses.sequence,
+        }
+        because.append(_("from the %(type)s of %(day)s (no. %(sequence)d)") % lot)
     if row.expires_at is not None:
-        because.append(f"expires {_day(row.expires_at)}")
+        because.append(_("expires %(day)s") % {"day": _day(row.expires_at)})
     return Line(row, str(row.actor.get("label") or row.actor.get("kind") or ""), tuple(because), payment)
 
 

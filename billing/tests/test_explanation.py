@@ -40,7 +40,8 @@ OLGA = Actor(kind="user", id="7", label="olga", user_id="7")
 
 
 def explain(wallet: Wallet, *, limit: int = 200, before: int | None = None) -> Explanation:
-    return explain_balance(Owner.wallet(wallet.pk), limit=limit, before=before)
+    with override("en"):
+        return explain_balance(Owner.wallet(wallet.pk), limit=limit, before=before)
 
 
 def because(wallet: Wallet) -> dict[int, tuple[str, ...]]:
@@ -58,14 +59,14 @@ class TestLines:
         came_from = (
             f"invoice {invoice.number} of {invoice.amount_money}",
             "promo code SPRING",
-            "payment manual receipt-1",
+            "payment by hand receipt-1",
         )
         assert because(wallet) == {1: came_from, 2: came_from}
 
     def test_name_a_free_invoices_own_payment(self) -> None:
         wallet = WalletFactory.create()
         invoice = InvoiceFactory.create(wallet=wallet, promo_code=PromoCodeFactory.create(discount_value=100))
-        assert f"payment promo promo:{invoice.pk}" in because(wallet)[1]
+        assert f"payment promo code promo:{invoice.pk}" in because(wallet)[1]
 
     def test_name_the_hold_that_was_captured(self) -> None:
         wallet = funded_wallet(tokens=10)
@@ -84,7 +85,7 @@ class TestLines:
         assert because(wallet) == {
             1: (f"expires {ends:%Y-%m-%d}",),
             2: (),
-            3: (f"from the grant of {given:%Y-%m-%d} (no. 1)",),
+            3: (f"from the manual credit of {given:%Y-%m-%d} (no. 1)",),
         }
 
     def test_name_who_did_it_and_in_which_words(self) -> None:
@@ -170,15 +171,15 @@ class TestTheCommand:
             "Balance 52, held 2, available 50, debt 0.",
             "Frozen: a doubt",
             "13 tokens have expired and will be booked with the next movement.",
-            f"  left 2 of 20 (grant, no. 2), expires: {until:%Y-%m-%d %H:%M}",
+            f"  left 2 of 20 (manual credit, no. 2), expires: {until:%Y-%m-%d %H:%M}",
             "  left 50 of 50 (purchase, no. 1), expires: never",
             f"  held 2: {placed.pk}",
         ]
         charged, granted, bought = lines[7:]
         assert charged.split()[0] == "3"
-        assert charged.endswith("-5  →       65  charge      a brief; tests")
-        assert "+20  →       70  grant       for a test; expires " in granted
-        assert "payment manual receipt-1; tests" in bought
+        assert charged.endswith("-5  →       65  charge             a brief; tests")
+        assert "+20  →       70  manual credit      for a test; expires " in granted
+        assert "payment by hand receipt-1; tests" in bought
 
     def test_finds_a_person_by_whatever_names_them(self, anna: User) -> None:
         add_lot(wallets.open_for_user(user_id=anna.pk, by=TESTER), 42)

@@ -10,9 +10,12 @@ import pytest
 
 from .conftest import ROOT
 
+# Both set their handler: a shell that starts the suite in the background has it, and all its children, ignore Ctrl-C.
+
 # Ends on Ctrl-C, after longer than `subprocess.run` would have waited.
 CHILD = """
-import sys, threading
+import signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     print("begun", flush=True)
     threading.Event().wait()
@@ -22,7 +25,8 @@ except KeyboardInterrupt:
     sys.exit(5)
 """
 PARENT = f"""
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from scripts import foreground
 sys.exit(foreground.run([sys.executable, "-c", {CHILD!r}], environment=os.environ))
 """
@@ -41,8 +45,12 @@ def test_waits_for_the_end(interrupt: Callable[[int], None]) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        interrupt(process.pid)
-        assert process.stdout.read() == "ended\n"
-        assert process.wait(60) == 5
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            interrupt(process.pid)
+            assert process.stdout.read() == "ended\n"
+            assert process.wait(60) == 5
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)

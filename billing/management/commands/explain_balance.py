@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing.errors import WalletNotFound
+from billing.models import Transaction
 from billing.owners import Owner
 from billing.queries.explanation import Explanation, explain_balance
 
@@ -51,7 +52,7 @@ class Command(BaseCommand):
                 % {
                     "remaining": lot.remaining,
                     "tokens": lot.tokens,
-                    "type": lot.type,
+                    "type": Transaction.Type(lot.type).label,
                     "sequence": lot.sequence,
                     "until": until,
                 }
@@ -62,7 +63,8 @@ class Command(BaseCommand):
         for line in explanation.lines:
             row = line.transaction
             moment = timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M:%S")
-            text = f"{row.sequence:>6}  {moment}  {row.tokens_delta:>+8d}  → {row.balance_after:>8d}  {row.type:<10}"
+            tokens = f"{row.tokens_delta:>+8d}  → {row.balance_after:>8d}"
+            text = f"{row.sequence:>6}  {moment}  {tokens}  {row.get_type_display():<17}"
             details = "; ".join(part for part in (row.description, *line.because, line.who) if part)
             self.stdout.write(f"{text}  {details}")
         if explanation.older:
