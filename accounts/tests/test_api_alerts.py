@@ -87,6 +87,7 @@ class TestAcknowledging:
         assert (log.entity_id, log.metadata["door"]) == (str(alert.pk), "api")
         assert self.acknowledge(staff, alert.pk) == (200, told), "the second time changes nothing"
 
+    @pytest.mark.django_db(transaction=True)
     def test_refuses_what_is_over_or_not_there(self, staff: Client) -> None:
         over = AdminAlertFactory.create()
         alerts.resolve(alert_id=over.pk, by=SYSTEM)

@@ -16,8 +16,8 @@ CREATE INDEX audit_systemlog_by_moment ON audit_systemlog (created_at DESC, id D
 CREATE TABLE audit_systemlog_default PARTITION OF audit_systemlog DEFAULT;
 
 -- Makes this month's partition and those of the next two, and drops what is older than 90 days. Safe to call at any
--- time; two callers take turns. It runs with its owner's rights: the application's role may call it, and not touch the
--- schema otherwise.
+-- time; two callers take turns. It runs with its owner's rights: the application's role is given the right to call it,
+-- and touches the schema in no other way.
 CREATE FUNCTION audit_keep_systemlog() RETURNS TABLE (made text, dropped text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC'
     AS $$
@@ -57,5 +57,6 @@ BEGIN
     DELETE FROM public.audit_systemlog_default WHERE created_at < kept_since;
 END
 $$;
+REVOKE ALL ON FUNCTION audit_keep_systemlog() FROM PUBLIC;
 
 SELECT audit_keep_systemlog();
