@@ -18,6 +18,7 @@ from billing.rules.promo_codes import normalised
 from core.admin.display import Text
 from core.admin.forms import (
     DeedForm,
+    KeyField,
     MoneyTextField,
     OperationForm,
     ReasonField,
@@ -153,6 +154,7 @@ class BatchForm(DiscountForm, DeedForm):
     valid_from = moment_field(_("valid from"))
     valid_until = moment_field(_("valid until"))
     reason = ReasonField(required=False)
+    key = KeyField()
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

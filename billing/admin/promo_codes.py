@@ -77,7 +77,7 @@ class PromoCodeAdmin(OperationAdmin[PromoCode]):
         submit=_("Generate"),
     )
     def generate(self, request: HttpRequest, form: BatchForm, by: Actor) -> Outcome | Shown:
-        made = operations.create_batch(**form.batch, by=by)
+        made = operations.create_batch(**form.batch, key=form.cleaned_data["key"], by=by)
         codes = [each.code for each in made]
         return Shown("billing/admin/codes.html", {"codes": codes, "example": made[0], "gives": discount(made[0])})
 

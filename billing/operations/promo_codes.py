@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
@@ -13,11 +14,14 @@ from audit.operations import records
 from billing import errors
 from billing.models import Invoice, PromoCode, PromoRedemption
 from billing.queries import tariffs
+from billing.rules import keys
 from billing.rules.promo_codes import new_code, normalised
 from core.actors import Actor
 from core.clock import CoreNow
 from core.database import operation
 from core.errors import ValidationFailed
+from core.operations import idempotency
+from core.operations.idempotency import StoredAnswer
 
 EDITABLE: Final = frozenset(
     {
@@ -55,30 +59,40 @@ def create(*, code: str, by: Actor, **fields: object) -> PromoCode:
 
 
 @operation
-def create_batch(*, count: int, prefix: str = "", by: Actor, **fields: object) -> list[PromoCode]:
+def create_batch(*, count: int, prefix: str = "", key: str, by: Actor, **fields: object) -> list[PromoCode]:
     """
-    Make many codes of one kind, each random after a common prefix.
+    Make many codes of one kind, each random after a common prefix. The same key gives the first batch again;
+    ``core_idempotencyrecord_is_one_per_caller_and_key`` sees to it.
 
     :param count: how many, 1 to 1 000
+    :param fields: as for :func:`create`
     :raises core.errors.ValidationFailed: a field is not valid, by name
+    :raises core.errors.IdempotencyKeyInvalid: the key is not 1 to 255 printable ASCII characters
+    :raises core.errors.IdempotencyMismatch: the key was used for another batch
     """
     if not 1 <= count <= MAX_BATCH:
         raise ValidationFailed(fields={"count": [f"1 … {MAX_BATCH}"]})
-    known = _known(fields)
-    wanted = {new_code(normalised(prefix)) for _number in range(count)}
+    asked = keys.request_hash("promo_codes", count=count, prefix=prefix, **fields)
+    answer, _replayed = idempotency.run_once(
+        caller=f"{by.kind}:{by.id}",
+        key=keys.checked(key),
+        request_hash=asked.hex(),
+        route="billing.promo_codes.create_batch",
+        effect=lambda: StoredAnswer(201, json.dumps(_make_batch(count, normalised(prefix), _known(fields), by))),
+        by=by,
+    )
+    return list(PromoCode.objects.filter(code__in=json.loads(answer.body)).order_by("code"))
+
+
+def _make_batch(count: int, prefix: str, known: Mapping[str, object], by: Actor) -> list[str]:
+    wanted = {new_code(prefix) for _number in range(count)}
     while len(wanted) < count:
-        wanted.add(new_code(normalised(prefix)))
+        wanted.add(new_code(prefix))
     made = [PromoCode(code=code, **known) for code in sorted(wanted)]
     _check(made[0])
     PromoCode.objects.bulk_create(made)
-    records.record(
-        "billing.promo_code.batch_created",
-        entity=made[0],
-        by=by,
-        count=count,
-        prefix=normalised(prefix),
-    )
-    return made
+    records.record("billing.promo_code.batch_created", entity=made[0], by=by, count=count, prefix=prefix)
+    return [each.code for each in made]
 
 
 @operation

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 from django.db.models import Model
+from django.urls import reverse
 
 from accounts.tests.factories import UserFactory
 from audit.models import AuditLog
@@ -164,6 +165,13 @@ class TestGenerating:
         }
         deed = AuditLog.objects.get(action="billing.promo_code.batch_created")
         assert (deed.user_id, deed.metadata["reason"], deed.metadata["count"]) == (operator.user.pk, "a campaign", 25)
+
+    def test_a_form_sent_twice_makes_one_batch(self, operator: Operator) -> None:
+        url = reverse("admin:billing_promocode_generate")
+        filled = operator.filled(operator.open(url)) | {"count": "3", "discount_type": "percent", "value": "10"}
+        first = operator.resend(url, filled).context["codes"]
+        assert operator.resend(url, filled).context["codes"] == first
+        assert PromoCode.objects.count() == 3
 
     def test_csv_has_them_all(self, operator: Operator) -> None:
         answer = operator.do_to_list(PromoCode, "generate", count="3", discount_type="percent", value="10")

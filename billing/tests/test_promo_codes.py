@@ -24,7 +24,7 @@ from billing.tests.races import lined_up, outcomes, without
 from billing.tests.snapshots import Unmoved, snapshot
 from conftest import TestClock
 from core import clock as database_clock
-from core.errors import ValidationFailed
+from core.errors import IdempotencyMismatch, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -113,7 +113,7 @@ class TestCreate:
 class TestCreateBatch:
     def test_makes_many_random_codes_after_a_prefix(self) -> None:
         made = promo_codes.create_batch(
-            count=50, prefix="spring-", discount_type="percent", discount_value=10, max_uses=1, by=TESTER
+            key=new_key(), count=50, prefix="spring-", discount_type="percent", discount_value=10, max_uses=1, by=TESTER
         )
         codes = set(PromoCode.objects.values_list("code", flat=True))
         assert len(codes) == len(made) == 50
@@ -121,30 +121,52 @@ class TestCreateBatch:
         assert set(PromoCode.objects.values_list("discount_value", "max_uses")) == {(10, 1)}
 
     def test_is_one_deed_in_the_audit_log(self) -> None:
-        promo_codes.create_batch(count=3, prefix="a-", discount_type="percent", discount_value=10, by=TESTER)
+        promo_codes.create_batch(
+            key=new_key(), count=3, prefix="a-", discount_type="percent", discount_value=10, by=TESTER
+        )
         deed = AuditLog.objects.get(action="billing.promo_code.batch_created")
         assert (deed.metadata["count"], deed.metadata["prefix"]) == (3, "A-")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_makes_one_batch_for_all_who_come_with_one_key(self) -> None:
+        asked: dict[str, Any] = {"count": 5, "discount_type": "percent", "discount_value": 10, "key": new_key()}
+        ran = outcomes(*[lambda: promo_codes.create_batch(by=TESTER, **asked)] * 6)
+        assert ran.refusals == []
+        assert {tuple(each.code for each in made) for made in ran.results} == {
+            tuple(PromoCode.objects.order_by("code").values_list("code", flat=True))
+        }
+        assert PromoCode.objects.count() == 5
+
+    def test_refuses_a_key_of_another_batch(self, unmoved: Unmoved) -> None:
+        key = new_key()
+        promo_codes.create_batch(count=3, key=key, discount_type="percent", discount_value=10, by=TESTER)
+        with unmoved(IdempotencyMismatch):
+            promo_codes.create_batch(count=3, key=key, discount_type="percent", discount_value=11, by=TESTER)
 
     @pytest.mark.parametrize("count", [0, -1, 1_001])
     def test_refuses_too_few_and_too_many(self, unmoved: Unmoved, count: int) -> None:
         with unmoved(ValidationFailed) as refusal:
-            promo_codes.create_batch(count=count, discount_type="percent", discount_value=10, by=TESTER)
+            promo_codes.create_batch(key=new_key(), count=count, discount_type="percent", discount_value=10, by=TESTER)
         assert list(refusal.value.fields) == ["count"]
 
     def test_makes_a_thousand(self) -> None:
-        promo_codes.create_batch(count=1_000, discount_type="percent", discount_value=10, by=TESTER)
+        promo_codes.create_batch(key=new_key(), count=1_000, discount_type="percent", discount_value=10, by=TESTER)
         assert PromoCode.objects.count() == 1_000
 
     @pytest.mark.parametrize(("wrong", "field"), WRONG[:5])
     def test_refuses_what_makes_no_sense(self, unmoved: Unmoved, wrong: dict[str, Any], field: str) -> None:
         with unmoved(ValidationFailed) as refusal:
-            promo_codes.create_batch(count=3, by=TESTER, **{"discount_type": "percent", "discount_value": 10, **wrong})
+            promo_codes.create_batch(
+                key=new_key(), count=3, by=TESTER, **{"discount_type": "percent", "discount_value": 10, **wrong}
+            )
         assert list(refusal.value.fields) == [field]
 
     @pytest.mark.parametrize("prefix", ["two words ", "%", "x" * 60])
     def test_refuses_a_prefix_that_is_part_of_no_code(self, unmoved: Unmoved, prefix: str) -> None:
         with unmoved(ValidationFailed) as refusal:
-            promo_codes.create_batch(count=3, prefix=prefix, discount_type="percent", discount_value=10, by=TESTER)
+            promo_codes.create_batch(
+                key=new_key(), count=3, prefix=prefix, discount_type="percent", discount_value=10, by=TESTER
+            )
         assert list(refusal.value.fields) == ["code"]
 
 
