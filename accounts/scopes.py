@@ -14,5 +14,5 @@ SCOPES: Final[Mapping[str, Promise]] = {
     "payments:write": _("record payments"),
     "grants:write": _("give tokens away"),
     "audit:read": _("read the audit log"),
-    "staff": _("do what staff do: tariffs, promo codes, the audit log"),
+    "staff": _("do what staff do: tariffs, promo codes, alerts, the audit log"),
 }

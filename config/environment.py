@@ -204,3 +204,16 @@ def broker(home: Path) -> dict[str, Any]:
             "polling_interval": 0.1,
         },
     }
+
+
+def mail_server() -> dict[str, Any]:
+    """The SMTP server of ``EMAIL_URL``: ``smtp+tls://user:password@host:587``, ``smtp+ssl://…`` or ``smtp://…``."""
+    found = env.email_url("EMAIL_URL", default="smtp://127.0.0.1:25")
+    security = "ssl" if found.get("EMAIL_USE_SSL") else "starttls" if found.get("EMAIL_USE_TLS") else ""
+    return {
+        "host": found["EMAIL_HOST"],
+        "port": found["EMAIL_PORT"],
+        "user": found["EMAIL_HOST_USER"] or "",
+        "password": found["EMAIL_HOST_PASSWORD"] or "",
+        "security": security,
+    }

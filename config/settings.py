@@ -16,6 +16,7 @@ from config.environment import (
     env,
     environment,
     home,
+    mail_server,
     require_safe_production,
     time_limits,
     token_keys,
@@ -169,9 +170,21 @@ CELERY: dict[str, Any] = broker(HOME)
 # How long a sent wake-up is waited for before the sweeper repeats it.
 JOBS_WAKE_AGAIN_SECONDS: float = env.float("JOBS_WAKE_AGAIN_SECONDS", default=30.0)
 
+# Where the house's bot speaks, and where operators hear of trouble: a chat, mailboxes, or neither.
+TELEGRAM_API_BASE = env.str("TELEGRAM_API_BASE", default="https://api.telegram.org").rstrip("/")
+ALERT_CHAT_ID = env.str("ALERT_CHAT_ID", default="")
+ALERT_EMAILS: list[str] = env.list("ALERT_EMAILS", default=[])
+MAIL_SERVER: dict[str, Any] = mail_server()
+EMAIL_FROM = env.str("EMAIL_FROM", default="dvorik@localhost")
+# Where the heads of the chains of seals are kept outside of the database: a chat, a file, or neither.
+ANCHOR_CHAT_ID = env.str("ANCHOR_CHAT_ID", default="")
+ANCHOR_FILE = env.str("ANCHOR_FILE", default="")
+
 # How many proxies stand in front of the web server, or their networks; X-Forwarded-For is believed from them only.
 TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
-LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"))
+# Warnings and errors are kept in the database, too. Not in tests: whatever they provoke would be written into theirs.
+_KEPT_LOGS = {"system_log": {"class": "audit.system_log.SystemLogHandler"}} if ENV != "test" else {}
+LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"), **_KEPT_LOGS)
 
 if ENV == "production":
     require_safe_production(

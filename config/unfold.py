@@ -85,6 +85,8 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Alerts"), "notifications", "audit.adminalert", badge=open_alerts),
                 _item(_("Audit log"), "history", "audit.auditlog"),
+                _item(_("Seals"), "verified", "audit.seal"),
+                _item(_("System log"), "bug_report", "audit.systemlog"),
             ],
         },
         {

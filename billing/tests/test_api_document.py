@@ -11,6 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it carries none
 
 from accounts.tests.factories import UserFactory
+from audit.operations import alerts
 from billing.api import examples
 from billing.models import Wallet
 from billing.tests.callers import ALL_SCOPES, PROBLEM, Answer, Caller
@@ -117,7 +118,9 @@ def world(clock: TestClock) -> dict[str, str]:
     add_lot(wallet, 50)
     tariff = TariffFactory.create(slug="pack-50", price_stars=100)
     code = PromoCodeFactory.create(code="WELCOME33", discount_value=33, max_uses_per_wallet=5)
+    alert = alerts.raise_alert("test.trouble:1", severity="critical", title="Trouble", payment="p-1")
     return {
+        "alert_id": str(alert.pk),
         "user_id": examples.ANNA,
         "telegram_id": str(TELEGRAM_ID),
         "key": "billing.invoice_lifetime_minutes",

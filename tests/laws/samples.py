@@ -11,9 +11,9 @@ from django.db.models import Model
 from accounts.models import ApiKey, Company, LoginToken, Membership, RefreshToken, Session, SpentInitData, User
 from accounts.operations import login_tokens
 from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, UserFactory
-from audit.models import AdminAlert, AuditLog
+from audit.models import AdminAlert, AuditLog, Delivery, Seal, SealChain, SystemLog
 from audit.operations import alerts
-from audit.tests.factories import AuditLogFactory
+from audit.tests.factories import AuditLogFactory, DeliveryFactory, SealFactory, SystemLogFactory
 from billing.models import (
     Hold,
     Invoice,
@@ -71,6 +71,10 @@ SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
     Throttle: lambda: Throttle.objects.create(scope="some", subject="one", empty_at=clock.now() + timedelta(seconds=1)),
     AuditLog: AuditLogFactory.create,
     AdminAlert: lambda: alerts.raise_alert("audit.some", severity="info", title="Something"),
+    Delivery: DeliveryFactory.create,
+    Seal: SealFactory.create,
+    SystemLog: SystemLogFactory.create,
+    SealChain: lambda: SealChain.objects.create(chain="test.thing"),
     User: UserFactory.create,
     Company: CompanyFactory.create,
     Membership: MembershipFactory.create,

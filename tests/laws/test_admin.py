@@ -19,7 +19,7 @@ from django.urls import path, reverse
 
 from accounts.models import LoginToken, RefreshToken, Session, SpentInitData, User
 from accounts.roles import ROLES
-from audit.models import AdminAlert
+from audit.models import AdminAlert, Delivery, SealChain
 from audit.tests.factories import AdminAlertFactory
 from billing.models import InvoiceCounter, LotCheckpoint, ReconciliationCheckpoint
 from core import runtime_settings
@@ -45,6 +45,8 @@ WITHOUT_A_PAGE: Final[Mapping[Model, str]] = {
     SpentInitData: "digests of logins that are over",
     IdempotencyRecord: "first answers, read by the API alone; they hold what callers were told",
     Throttle: "buckets that run full by themselves",
+    SealChain: "how far sealing and verification came; the page of the seals shows it",
+    Delivery: "messages about alerts, shown on the alerts' own pages",
     InvoiceCounter: "one number a year, shown by the invoices themselves",
     LotCheckpoint: "a ledger's intermediate sums, made anew from it at any time",
     ReconciliationCheckpoint: "how far reconciliation came; what it finds becomes an alert",

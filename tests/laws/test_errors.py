@@ -25,8 +25,6 @@ NOT_OVER_HTTP: Final[Mapping[str, str]] = {
     "accounts.role_not_yours_to_give": _ADMIN,
     "accounts.role_unknown": _ADMIN,
     "accounts.scope_unknown": _ADMIN,
-    "audit.alert_not_found": _ADMIN,
-    "audit.alert_resolved": _ADMIN,
     "core.export_not_found": _ADMIN,
     "core.job_is_not_queued": _ADMIN,
     "common.reason_missing": "routes take the reason as a field, and name it themselves",

@@ -16,7 +16,7 @@ from accounts.api.authentication import forget_answers
 from accounts.models import User
 from accounts.scopes import SCOPES
 from accounts.tests.factories import UserFactory, api_key_header, bearer_header, opened
-from audit.tests.factories import AuditLogFactory
+from audit.tests.factories import AdminAlertFactory, AuditLogFactory
 from billing.models import Invoice, Wallet
 from billing.tests import deeds
 from billing.tests.factories import InvoiceFactory, PromoCodeFactory, TariffFactory, WalletFactory, funded_wallet
@@ -35,6 +35,7 @@ def owner_of(wallet: Wallet) -> User:
 LISTS: Final[Mapping[str, Callable[[Wallet], object]]] = {
     "GET /api/v1/audit-logs": lambda _wallet: AuditLogFactory.create(),
     "GET /api/v1/auth/sessions": lambda wallet: opened(owner_of(wallet)),
+    "GET /api/v1/alerts": lambda _wallet: AdminAlertFactory.create(),
     "GET /api/v1/users": lambda _wallet: WalletFactory.create(user=UserFactory.create()),
     "GET /api/v1/users/<uuid:user_id>/transactions": deeds.charge,
     "GET /api/v1/tariffs": lambda _wallet: TariffFactory.create(),

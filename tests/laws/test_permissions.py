@@ -20,6 +20,7 @@ from accounts.operations import sessions
 from accounts.roles import ROLES
 from accounts.scopes import SCOPES
 from accounts.tests.factories import STAFF_PASSWORD, StaffFactory, UserFactory, api_key_header, bearer_header, opened
+from audit.tests.factories import AdminAlertFactory
 from billing.tests.factories import (
     HoldFactory,
     InvoiceFactory,
@@ -80,6 +81,8 @@ MATRIX: Final[Mapping[str, Row]] = {
     "GET /api/v1/auth/sessions": Row(PEOPLE),
     "DELETE /api/v1/auth/sessions/<uuid:session_id>": Row(PEOPLE, 204),
     "GET /api/v1/audit-logs": Row(frozenset({"audit:read", "staff"})),
+    "GET /api/v1/alerts": Row(STAFF),
+    "POST /api/v1/alerts/<int:alert_id>/acknowledge": Row(STAFF),
     "GET /api/v1/users": Row(frozenset({"users:read"})),
     "PUT /api/v1/users/by-telegram/<str:telegram_id>": Row(frozenset({"users:write"}), 200, {"first_name": "Anna"}),
     "GET /api/v1/users/<uuid:user_id>": Row(frozenset({"users:read"}), of_others=404),
@@ -158,6 +161,7 @@ def world(db: None) -> Iterator[World]:
         "slug:slug": TariffFactory.create().slug,
         "promo_code:code": PromoCodeFactory.create().code,
         "uuid:invoice_id": str(InvoiceFactory.create(wallet=wallet).pk),
+        "int:alert_id": str(AdminAlertFactory.create().pk),
         "uuid:hold_id": str(HoldFactory.create(wallet=wallet).pk),
         "person": str(person.pk),
         "uuid:session_id": str(opened(person).session.pk),

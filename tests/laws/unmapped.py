@@ -22,6 +22,7 @@ RANDOM: Final = "of values with so much randomness that two of them are never th
 ROW: Final = "true of every row that an operation writes, which has checked each field; when it fires there is a defect"
 
 BY_NAME: Final[Mapping[str, str]] = {
+    "audit_seal_number_is_unique_per_chain": DECIDED,
     "billing_tariff_counts_its_version": WRITES,
     "billing_wallet_balance_moves_with_its_version": DECIDED,
     "billing_promoredemption_is_closed_once": DECIDED,
@@ -75,6 +76,9 @@ BY_NAME: Final[Mapping[str, str]] = {
     "audit_adminalert_acknowledged_has_a_moment": ROW,
     "audit_adminalert_count_is_positive": ROW,
     "audit_adminalert_status_is_known": ROW,
+    "audit_delivery_finished_has_a_moment": ROW,
+    "audit_delivery_state_is_known": ROW,
+    "audit_seal_ends_after_it_begins": ROW,
     "billing_hold_closed_has_a_moment": ROW,
     "billing_hold_state_fits_what_was_captured": ROW,
     "billing_hold_tokens_are_positive": ROW,
