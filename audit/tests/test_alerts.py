@@ -208,7 +208,7 @@ class TestJobs:
     letter = DeadLetter(job_id=uuid4(), name="billing.expire_holds", key="k", attempts=10, error="boom")
 
     def test_are_listened_to(self) -> None:
-        assert [each.__module__ for each in listeners_of_dead_letters()] == ["audit.receivers"]
+        assert "audit.receivers" in [each.__module__ for each in listeners_of_dead_letters()]
         assert [each.__module__ for each in listeners_of_decisions()] == ["audit.receivers"]
 
     def test_raise_one_alert_per_kind_when_they_die(self) -> None:

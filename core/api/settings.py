@@ -28,7 +28,7 @@ _EXAMPLE: Final = {
     "key": _LIFETIME,
     "value": 120,
     "default": 1440,
-    "type": "integer",
+    "value_type": "integer",
     "minimum": 1,
     "maximum": 43200,
     "choices": [],
@@ -56,7 +56,7 @@ class SettingSerializer(serializers.Serializer[SettingState]):
     key = serializers.CharField()
     value = ValueField(help_text=_("In force now. A secret is masked, and null where there is none."))
     default = ValueField()
-    type = serializers.ChoiceField(choices=sorted(_TYPES.values()))
+    value_type = serializers.ChoiceField(choices=sorted(_TYPES.values()))
     minimum = serializers.IntegerField(allow_null=True, help_text=_("Of a text: its fewest characters."))
     maximum = serializers.IntegerField(allow_null=True, help_text=_("Of a text: its most characters."))
     choices = serializers.ListField(child=ValueField(), help_text=_("The only values allowed, where there are some."))
@@ -71,7 +71,7 @@ class SettingSerializer(serializers.Serializer[SettingState]):
             "key": definition.key,
             "value": self._shown(instance, instance.value),
             "default": self._shown(instance, definition.default),
-            "type": _TYPES[definition.value_type],
+            "value_type": _TYPES[definition.value_type],
             "minimum": definition.minimum,
             "maximum": definition.maximum,
             "choices": [self._shown(instance, choice) for choice in definition.choices],

@@ -56,7 +56,7 @@ def test_tells_all_that_the_code_knows(staff: Client) -> None:
         "key": LIFETIME,
         "value": 1440,
         "default": 1440,
-        "type": "integer",
+        "value_type": "integer",
         "minimum": 1,
         "maximum": 43_200,
         "choices": [],
