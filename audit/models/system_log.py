@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.clock import CoreNow
-from core.database import editable
+from core.database import editable, lend
 
 
 @editable(why="warnings of the machinery, no record of deeds: whole months are dropped after 90 days")
@@ -45,3 +45,6 @@ class SystemLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.message[:80]}"
+
+
+lend("audit_keep_systemlog()", why="makes and drops the partitions of the system log: its owner's deed, told by a job")
