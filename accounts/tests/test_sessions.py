@@ -250,7 +250,7 @@ class TestManyAtOnce:
             except errors.UserKeptOut:
                 return None
 
-        keep_out = lambda: users.set_active(user_id=user.pk, is_active=False, by=SYSTEM, reason="fraud")  # noqa: E731
+        keep_out = lambda: users.set_active(user_id=user.pk, is_active=False, by=SYSTEM, reason="fraud")  # noqa: E731  one of three ways, named by what they do
         race(*[enter] * 7, keep_out)
         assert not queries.list_sessions(user.pk).exists()
 
