@@ -51,7 +51,7 @@ class SignedField(TextField):
 
 
 class InitDataSerializer(StrictSerializer):
-    init_data = SignedField(max_length=1_000_000, allow_blank=True, help_text=_("Telegram.WebApp.initData, untouched."))
+    init_data = SignedField(max_length=65_536, allow_blank=True, help_text=_("Telegram.WebApp.initData, untouched."))
 
 
 class PasswordChangeSerializer(StrictSerializer):

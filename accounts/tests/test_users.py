@@ -354,4 +354,4 @@ class TestBalances:
 def test_every_refusal_is_known_to_the_catalogue() -> None:
     own = {error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, DomainError)}
 
-    assert {error.code.partition(".")[0] for error in own - {DomainError}} == {"accounts"}
+    assert {error.code.partition(".")[0] for error in own - {DomainError}} == {"accounts", "auth"}

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
 from schemathesis import Case, GenerationMode
 
+from accounts.models import User
 from accounts.scopes import SCOPES
-from accounts.tests.factories import UserFactory, api_key_header
+from accounts.tests.factories import (
+    STAFF_PASSWORD,
+    StaffFactory,
+    UserFactory,
+    api_key_header,
+    bearer_header,
+    opened,
+)
+from accounts.tests.test_api_telegram import by_bot, fields
 from billing.tests.deeds import charge
 from billing.tests.factories import (
     HoldFactory,
@@ -25,6 +34,14 @@ from billing.tests.factories import (
 
 _TOKENS: Final = 10**12
 _ASTRAY: Final = 0.2
+_OF_PEOPLE: Final = "/api/v1/auth/"
+# What cannot be guessed: bodies that say who somebody is.
+_LOGINS: Final[Mapping[str, Callable[[User], dict[str, Any]]]] = {
+    f"{_OF_PEOPLE}login": lambda person: {"username": person.login, "password": STAFF_PASSWORD},
+    f"{_OF_PEOPLE}refresh": lambda person: {"refresh": opened(person).refresh},
+    f"{_OF_PEOPLE}telegram": lambda _person: {"init_data": by_bot(fields(query_id=new_key()))},
+    f"{_OF_PEOPLE}password": lambda _person: {"old": STAFF_PASSWORD, "new": "purple monkey dishwasher"},
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,7 @@ class House:
     """
     :param staff: headers of a server that may do everything
     :param server: headers of a server that may do everything but what staff do
+    :param person: who asks where only people may
     :param names: by the name of a path's parameter or a body's field, what it may be to mean something real
     :param random: decides which cases are aimed, and who asks
     :param answers: how often each status was answered
@@ -39,12 +57,15 @@ class House:
 
     staff: Mapping[str, str]
     server: Mapping[str, str]
+    person: User
     names: Mapping[str, Any]
     random: Random
     answers: Counter[int] = field(default_factory=Counter)
 
-    def caller(self) -> dict[str, str]:
+    def caller(self, case: Case[Any]) -> dict[str, str]:
         """The headers of whoever asks this time."""
+        if case.path.startswith(_OF_PEOPLE):
+            return bearer_header(self.person)
         return dict(self.random.choices((self.staff, self.server), (3, 1))[0])
 
     def aim(self, case: Case[Any]) -> None:
@@ -57,6 +78,8 @@ class House:
             return
         for name in sorted(case.path_parameters.keys() & self.names.keys()):
             case.path_parameters[name] = self.names[name]
+        if case.path in _LOGINS:
+            case.body = _LOGINS[case.path](self.person)
         for told in (case.query, case.body):
             if isinstance(told, dict):
                 self._aim(told)
@@ -84,12 +107,15 @@ def furnished(seed: int) -> House:
     pending = InvoiceFactory.create(wallet=wallet, tariff=tariff, promo_code=code)
     PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet, tariff=tariff))
     hold = HoldFactory.create(wallet=wallet)
+    person = StaffFactory.create()
     return House(
+        person=person,
         staff=api_key_header(*SCOPES),
         server=api_key_header(*(scope for scope in SCOPES if scope != "staff")),
         names={
             "user": str(user.pk),
             "user_id": str(user.pk),
+            "session_id": str(opened(person).session.pk),
             "telegram_id": user.telegram_id or 0,
             "tariff": tariff.slug,
             "slug": tariff.slug,
