@@ -53,6 +53,10 @@ MATRIX: Final[dict[tuple[str, str], set[str] | None]] = {
     ("post", "holds/{hold_id}/release"): _WRITE,
     ("post", "grants"): {"grants:write", "staff"},
     ("get", "audit-logs"): {"audit:read", "staff"},
+    ("get", "settings"): {"staff"},
+    ("post", "settings/bulk-update"): {"staff"},
+    ("get", "settings/{key}"): {"staff"},
+    ("patch", "settings/{key}"): {"staff"},
 }
 
 # Somebody who may enter is told that nothing of this name is there, or that the body is wrong.
