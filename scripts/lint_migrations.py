@@ -6,6 +6,12 @@ import sys
 import django
 from django_migration_linter import MigrationLinter
 
+# What the linter takes for a break and the previous release survives, each with its reason.
+SURVIVED = [
+    # Unique, but the previous release keeps one checkpoint per wallet, too: it looks for one under the wallet's lock.
+    "0007_lot_checkpoint_is_one_per_wallet",
+]
+
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -13,6 +19,7 @@ def main() -> int:
     linter = MigrationLinter(
         include_apps=sys.argv[1:],
         no_cache=True,
+        ignore_name=SURVIVED,
         warnings_as_errors_tests=["RUNPYTHON_REVERSIBLE", "RUNSQL_REVERSIBLE"],
     )
     linter.lint_all_migrations()

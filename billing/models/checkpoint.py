@@ -12,7 +12,7 @@ from core.database import editable
 
 @editable(why="derived from the ledger; rebuilt at will")
 class LotCheckpoint(models.Model):
-    """What was left of each lot of a wallet after one of its ledger rows; the latest one is kept."""
+    """What was left of each lot of a wallet after one of its ledger rows; the latest is kept."""
 
     wallet = models.ForeignKey(
         "billing.Wallet",
@@ -30,8 +30,8 @@ class LotCheckpoint(models.Model):
         verbose_name_plural = _("lot checkpoints")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["wallet", "sequence"],
-                name="billing_lotcheckpoint_is_one_per_wallet_and_sequence",
+                fields=["wallet"],
+                name="billing_lotcheckpoint_is_one_per_wallet",
             ),
         ]
 

@@ -7,23 +7,26 @@ row together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from billing import errors, locks
 from billing.models import LotCheckpoint, Transaction, Wallet
 from billing.queries.lots import Replayed, as_fields, replay_wallet
 from billing.rules import keys
-from billing.rules.lots import LedgerOverdrawn
+from billing.rules.lots import LedgerOverdrawn, Lot
 from core.actors import Actor
 from core.database import operation
 
 # A replay that read more rows than this leaves a checkpoint, so that the next one reads fewer.
 CHECKPOINT_EVERY: Final = 500
+_CHECKPOINTS_AT_ONCE: Final = 1_000
 
 
 def find_replay(wallet: Wallet, key: str, request_hash: bytes) -> Transaction | None:
@@ -89,15 +92,33 @@ def replayed_lots(wallet: Wallet) -> Replayed:
     """The lots of a locked wallet; leaves a checkpoint where the way was long."""
     found = replay_wallet(wallet.pk)
     if found.rows_read >= CHECKPOINT_EVERY:
-        keep_checkpoint(wallet, found)
+        keep_checkpoints([(wallet.pk, found.sequence, found.lots)])
     return found
 
 
-def keep_checkpoint(wallet: Wallet, found: Replayed) -> None:
-    """Remember the lots of a locked wallet as they are after its last row."""
-    LotCheckpoint.objects.update_or_create(
-        wallet=wallet, defaults={"sequence": found.sequence, "lots": [as_fields(lot) for lot in found.lots]}
-    )
+def keep_checkpoints(found: Sequence[tuple[UUID, int, Sequence[Lot]]]) -> None:
+    """
+    Remember lots as they are after a ledger row. What was kept of a later row stays, so that nobody needs the
+    wallet's lock: a row never changes, and neither does what is left after it.
+
+    :param found: each wallet's id, the last sequence replayed and the lots with something left; a wallet occurs once
+    """
+    with connection.cursor() as cursor:
+        for start in range(0, len(found), _CHECKPOINTS_AT_ONCE):
+            wallets, sequences, lots = zip(*found[start : start + _CHECKPOINTS_AT_ONCE], strict=True)
+            kept = [json.dumps([as_fields(lot) for lot in each]) for each in lots]
+            cursor.execute(_KEEP_CHECKPOINTS, [list(wallets), list(sequences), kept])
+
+
+# In the order of wallets, so that two who write many wait for one another instead of deadlocking.
+_KEEP_CHECKPOINTS: Final = """
+    INSERT INTO billing_lotcheckpoint AS kept (wallet_id, sequence, lots)
+    SELECT wallet_id, sequence, lots::jsonb
+    FROM unnest(%s::uuid[], %s::bigint[], %s::text[]) AS found (wallet_id, sequence, lots)
+    ORDER BY wallet_id
+    ON CONFLICT (wallet_id) DO UPDATE SET sequence = excluded.sequence, lots = excluded.lots
+        WHERE excluded.sequence > kept.sequence
+"""
 
 
 @operation
@@ -110,7 +131,7 @@ def write_checkpoint(*, wallet_id: UUID, by: Actor) -> int:
     locked = locks.wallet(wallet_id)
     found = replay_wallet(locked.pk)
     if found.sequence:
-        keep_checkpoint(locked, found)
+        keep_checkpoints([(locked.pk, found.sequence, found.lots)])
     return found.sequence
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from billing.models import LotCheckpoint, Transaction
@@ -54,6 +56,34 @@ def ledger_rows(rows: QuerySet[Transaction]) -> Iterator[tuple[UUID, LedgerRow]]
     )
     for wallet_id, row_id, sequence, kind, tokens_delta, reverses, expires_at in fields.iterator(chunk_size=5_000):
         yield wallet_id, LedgerRow(row_id, sequence, kind, tokens_delta, reverses, expires_at)
+
+
+def ledger_rows_within(spans: Mapping[UUID, tuple[int, int]]) -> Iterator[tuple[UUID, LedgerRow]]:
+    """
+    The same rows of many wallets, of each only those of its span.
+
+    :param spans: by wallet, the sequence after which to read and the last one to read
+    """
+    wallets, after, last = list(spans), [span[0] for span in spans.values()], [span[1] for span in spans.values()]
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(_ROWS_WITHIN, [wallets, after, last])
+        while rows := cursor.fetchmany(5_000):
+            for wallet_id, *fields in rows:
+                yield wallet_id, LedgerRow(*fields)
+
+
+# The inner ORDER BY keeps the planner from joining the whole ledger: each wallet's span is read from the index on
+# (wallet, sequence).
+_ROWS_WITHIN: Final = """
+    SELECT asked.wallet_id, t.id, t.sequence, t.type, t.tokens_delta, t.reverses_id, t.expires_at
+    FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS asked (wallet_id, after, last)
+    CROSS JOIN LATERAL (
+        SELECT * FROM billing_transaction
+        WHERE wallet_id = asked.wallet_id AND sequence > asked.after AND sequence <= asked.last
+        ORDER BY sequence
+    ) t
+    ORDER BY asked.wallet_id, t.sequence
+"""
 
 
 class _Last:

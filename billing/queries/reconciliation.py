@@ -16,9 +16,9 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing.models import LotCheckpoint, Transaction, Wallet
-from billing.queries.lots import as_fields, as_lot, ledger_rows
-from billing.rules.lots import LedgerOverdrawn, LedgerRow, expiry, replay
+from billing.models import LotCheckpoint, Wallet
+from billing.queries.lots import as_fields, as_lot, ledger_rows_within
+from billing.rules.lots import LedgerOverdrawn, LedgerRow, Lot, expiry, replay
 from core import clock
 
 # As many divergent rows as anybody reads.
@@ -161,7 +161,27 @@ def list_divergences() -> list[Divergence]:
     return found
 
 
-def list_lot_divergences(wallet_ids: Sequence[UUID], *, from_checkpoint: bool) -> Iterator[Divergence]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """
+    What the replay of a wallet's ledger has shown.
+
+    :param sequence: the last row that the replay knows of
+    :param lots: those with something left after it
+    :param rows_read: how many rows were read for it
+    :param rows_since_checkpoint: how many rows the next replay has to read, as long as no checkpoint is left
+    :param divergences: what contradicts invariant I13
+    """
+
+    wallet_id: UUID
+    sequence: int
+    lots: Sequence[Lot]
+    rows_read: int
+    rows_since_checkpoint: int
+    divergences: tuple[Divergence, ...]
+
+
+def judge_lots(wallet_ids: Sequence[UUID], *, from_checkpoint: bool) -> Iterator[Judged]:
     """
     Invariant I13: replay ledgers and judge the lots: none below zero, none expired with anything left unless it is
     about to be swept or a hold protects it, and a whole replay agrees with the wallet's checkpoint.
@@ -171,26 +191,19 @@ def list_lot_divergences(wallet_ids: Sequence[UUID], *, from_checkpoint: bool) -
     moment = clock.now()
     for start in range(0, len(wallet_ids), _WALLETS_AT_ONCE):
         chunk = wallet_ids[start : start + _WALLETS_AT_ONCE]
-        wallets = {wallet.pk: wallet for wallet in Wallet.objects.filter(pk__in=chunk)}
+        # Checkpoints first: the wallets, read next, have then reached whatever row theirs stands at.
         kept = {each.wallet_id: each for each in LotCheckpoint.objects.filter(wallet_id__in=chunk)}
-        # A row that commits meanwhile lies beyond the wallet's version as read, and a checkpoint may, too.
-        kept = {pk: each for pk, each in kept.items() if each.sequence <= wallets[pk].balance_version}
-        ledgers = _ledgers(wallets, kept if from_checkpoint else {})
-        for pk, wallet in wallets.items():
-            checkpoint = kept.get(pk)
-            yield from _judge(wallet, ledgers.get(pk, []), checkpoint, moment, from_checkpoint=from_checkpoint)
-
-
-def _ledgers(wallets: Mapping[UUID, Wallet], since: Mapping[UUID, LotCheckpoint]) -> Mapping[UUID, list[LedgerRow]]:
-    rows = Transaction.objects.filter(wallet_id__in=wallets)
-    if len(since) == len(wallets):
-        rows = rows.filter(sequence__gt=min(each.sequence for each in since.values()))
-    ledgers: dict[UUID, list[LedgerRow]] = defaultdict(list)
-    for wallet_id, row in ledger_rows(rows):
-        first = since[wallet_id].sequence if wallet_id in since else 0
-        if first < row.sequence <= wallets[wallet_id].balance_version:
+        wallets = {wallet.pk: wallet for wallet in Wallet.objects.filter(pk__in=chunk)}
+        since = kept if from_checkpoint else {}
+        # A row that commits meanwhile lies beyond the wallet's version as read.
+        spans = {
+            pk: (since[pk].sequence if pk in since else 0, wallet.balance_version) for pk, wallet in wallets.items()
+        }
+        ledgers: dict[UUID, list[LedgerRow]] = defaultdict(list)
+        for wallet_id, row in ledger_rows_within(spans):
             ledgers[wallet_id].append(row)
-    return ledgers
+        for pk, wallet in wallets.items():
+            yield _judge(wallet, ledgers[pk], kept.get(pk), moment, from_checkpoint=from_checkpoint)
 
 
 def _judge(
@@ -200,20 +213,33 @@ def _judge(
     moment: datetime,
     *,
     from_checkpoint: bool,
-) -> Iterator[Divergence]:
-    opening = [as_lot(fields) for fields in checkpoint.lots] if checkpoint and from_checkpoint else []
+) -> Judged:
+    at = checkpoint.sequence if checkpoint else 0
+    lots: list[Lot] = []
+    found: list[Divergence] = []
     try:
-        lots = replay(ledger, opening)
+        if checkpoint and from_checkpoint:
+            lots = [as_lot(fields) for fields in checkpoint.lots]
+        elif checkpoint:
+            lots = replay(row for row in ledger if row.sequence <= at)
+            if [as_fields(lot) for lot in lots] != checkpoint.lots:
+                found.append(Divergence("I13", f"checkpoint of wallet {wallet.pk}", {"sequence": at}))
+        lots = replay((row for row in ledger if row.sequence > at), lots)
     except LedgerOverdrawn as contradiction:
-        yield Divergence("I13", f"wallet {wallet.pk}", {"ledger": str(contradiction)})
-        return
+        found.append(Divergence("I13", f"wallet {wallet.pk}", {"ledger": str(contradiction)}))
+    else:
+        found += _judge_balance(wallet, lots, moment)
+    if at > wallet.balance_version:
+        facts = {"sequence": at, "version": wallet.balance_version}
+        found.append(Divergence("I13", f"checkpoint of wallet {wallet.pk}", facts))
+    last = ledger[-1].sequence if ledger else at
+    return Judged(wallet.pk, last, lots, len(ledger), last - at, tuple(found))
+
+
+def _judge_balance(wallet: Wallet, lots: list[Lot], moment: datetime) -> Iterator[Divergence]:
     left = sum(lot.remaining for lot in lots)
     due = expiry(lots, held=wallet.held_tokens, moment=moment)
     overlooked = due.tokens and (wallet.next_expiry_at is None or wallet.next_expiry_at > moment)
     if left != wallet.token_balance or overlooked:
         facts = {"lots": left, "balance": wallet.token_balance, "overlooked": due.tokens if overlooked else 0}
         yield Divergence("I13", f"wallet {wallet.pk}", facts)
-    if checkpoint and not from_checkpoint:
-        then = replay(row for row in ledger if row.sequence <= checkpoint.sequence)
-        if [as_fields(lot) for lot in then] != checkpoint.lots:
-            yield Divergence("I13", f"checkpoint of wallet {wallet.pk}", {"sequence": checkpoint.sequence})

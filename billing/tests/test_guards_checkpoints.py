@@ -8,14 +8,14 @@ import pytest
 
 from billing.models import LotCheckpoint, ReconciliationCheckpoint
 from billing.operations import ledger
-from billing.tests.factories import TESTER, funded_wallet
-from core.tests.guards import Case, Change, Copy, GuardTests, Rows
+from billing.tests.factories import TESTER, WalletFactory, funded_wallet
+from core.tests.guards import Case, Change, Copy, GuardTests, Id, Rows
 
 CASES: Final = [
     Case(
-        "billing_lotcheckpoint_is_one_per_wallet_and_sequence",
-        Copy("lots", {"id": 2_000_000_000}),
+        "billing_lotcheckpoint_is_one_per_wallet",
         Copy("lots", {"id": 2_000_000_000, "sequence": 2}),
+        Copy("lots", {"id": 2_000_000_000, "wallet_id": Id("other")}),
     ),
     Case(
         "billing_reconciliationcheckpoint_balance_is_not_negative",
@@ -31,6 +31,7 @@ def rows() -> Rows:
     ledger.write_checkpoint(wallet_id=wallet.pk, by=TESTER)
     return {
         "lots": LotCheckpoint.objects.get(wallet=wallet),
+        "other": WalletFactory.create(),
         "verified": ReconciliationCheckpoint.objects.create(wallet=wallet, sequence=1, balance=100),
     }
 

@@ -94,9 +94,9 @@ NOTES = """
   because ten million operations would take hours; what is measured on it runs with everything in force. A tenth of its
   rows belong to one wallet, the others have a hundred each.
 - **Checking the books** in full takes minutes, so it runs once before and once after the rounds, and its mean counts.
-  A check since the last one replays the lots of each wallet that has moved, from its last checkpoint; a ledger of less
-  than 500 rows has none and is read from its first row. So the ratio follows the share of wallets that have moved more
-  than that of the rows: here twenty new rows each on ledgers of a hundred.
+  A check since the last one replays the lots of each wallet that has moved, from the checkpoint that an earlier check
+  left there; one of up to 16 rows has none and is read from its first row. Here twenty new rows each came to ledgers of
+  a hundred. The questions about holds, payments and codes are asked of all rows by either check.
 - **Pages** are measured below HTTP, as query and rows, so that nothing else hides a difference.
 """
 

@@ -27,7 +27,7 @@ PARTS: Final[Mapping[str, str]] = {
     "billing/operations/ledger.py:append": "writes one row of a wallet that its caller has locked",
     "billing/operations/ledger.py:find_replay": "reads under the caller's lock",
     "billing/operations/ledger.py:replayed_lots": "reads under the caller's lock",
-    "billing/operations/ledger.py:keep_checkpoint": "writes under the caller's lock",
+    "billing/operations/ledger.py:keep_checkpoints": "writes what its callers, operations themselves, have replayed",
     "billing/operations/ledger.py:list_without_recent_checkpoint": "what its sweep works through",
     "billing/operations/expirations.py:list_due_wallets": "what its sweep works through",
     "billing/operations/invoices.py:list_due": "what its sweep works through",

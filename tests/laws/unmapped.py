@@ -37,7 +37,7 @@ BY_NAME: Final[Mapping[str, str]] = {
     "billing_hold_key_is_unique_per_wallet": TWIN,
     "billing_invoice_key_is_unique_per_wallet": TWIN,
     "billing_invoice_number_is_unique": TWIN,
-    "billing_lotcheckpoint_is_one_per_wallet_and_sequence": TWIN,
+    "billing_lotcheckpoint_is_one_per_wallet": TWIN,
     "billing_payment_key_is_unique_per_invoice": TWIN,
     "billing_promoredemption_invoice_id_key": TWIN,
     "billing_transaction_key_is_unique_per_wallet": TWIN,
