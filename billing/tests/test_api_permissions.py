@@ -55,6 +55,10 @@ MATRIX: Final[dict[tuple[str, str], set[str] | None]] = {
     ("get", "audit-logs"): {"audit:read", "staff"},
     ("get", "alerts"): _STAFF,
     ("post", "alerts/{alert_id}/acknowledge"): _STAFF,
+    ("get", "settings"): {"staff"},
+    ("post", "settings/bulk-update"): {"staff"},
+    ("get", "settings/{key}"): {"staff"},
+    ("patch", "settings/{key}"): {"staff"},
 }
 
 # Somebody who may enter is told that nothing of this name is there, or that the body is wrong.
