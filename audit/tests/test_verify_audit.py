@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.translation import override
 
 from audit.models import AdminAlert, AuditLog, Seal, SealChain
 from audit.operations import seals
@@ -21,6 +23,13 @@ LOG: Final = "audit.auditlog"
 TABLE: Final = "audit_auditlog"
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """What the command says is compared in one language, whatever the default one is."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture
