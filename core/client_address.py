@@ -53,6 +53,18 @@ class TrustedProxies:
         client = self._by_hops(peer, chain) if self.hops else self._by_networks(peer, chain)
         return str(client) if client else ""
 
+    def brought(self, meta: Mapping[str, object]) -> bool:
+        """
+        Whether a request came through our proxies, so that what they say of it can be believed.
+
+        :param meta: the WSGI environment
+        """
+        if self.hops:
+            claimed = str(meta.get("HTTP_X_FORWARDED_FOR") or "")
+            return bool(claimed) and len(claimed.split(",")) >= self.hops
+        peer = _read(str(meta.get("REMOTE_ADDR") or ""))
+        return peer is not None and self._trusts(peer)
+
     def _by_hops(self, peer: Address | None, chain: list[Address | None]) -> Address | None:
         if len(chain) < self.hops:
             return peer
@@ -69,6 +81,20 @@ class TrustedProxies:
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self.networks)
+
+
+def network_of(address: str) -> str:
+    """
+    Whom an address stands for where people are counted: itself, or the /64 that it lies in.
+
+    A household or a server is given a whole /64 of IPv6, and may call from any of its addresses (RFC 6177, 7421).
+
+    :param address: as :meth:`TrustedProxies.client_of` gives it; empty stays empty
+    """
+    read = _read(address)
+    if isinstance(read, IPv6Address):
+        return str(IPv6Network((int(read) >> 64 << 64, 64)))
+    return address if read is None else str(read)
 
 
 def _read(text: str) -> Address | None:

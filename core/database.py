@@ -118,6 +118,8 @@ class Guard:
 
 GUARDS: Final[dict[type[models.Model], Guard]] = {}
 AUDITED: Final[dict[type[models.Model], frozenset[str]]] = {}
+# Functions of the database that run with their owner's rights and that the application may call, and why.
+LENT: Final[dict[str, str]] = {}
 
 
 def append_only(model: M) -> M:
@@ -154,3 +156,13 @@ def audited(*, masked: tuple[str, ...] = ()) -> Callable[[M], M]:
         return model
 
     return mark
+
+
+def lend(function: str, *, why: str) -> None:
+    """
+    Let the application's role call a function that runs with its owner's rights (``SECURITY DEFINER``). Nobody else
+    may; each migrate sees to both (core.database_roles). Called in an app's ``ready()``.
+
+    :param function: its signature: ``audit_keep_systemlog()``
+    """
+    LENT[function] = why

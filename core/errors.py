@@ -151,6 +151,22 @@ class SettingInvalid(DomainError):
     title = _("The value does not fit the setting.")
 
 
+class ExportNotFound(DomainError):
+    code = "core.export_not_found"
+    status = 404
+    title = _("There is no such file, or it is kept no longer.")
+
+
+class ClockIsFixed(DomainError):
+    code = "core.clock_is_fixed"
+    title = _("This clock is production's: nobody moves it.")
+
+
+class ClockIsMoving(DomainError):
+    code = "core.clock_is_moving"
+    title = _("Somebody is moving the clock. Try again when it has arrived.")
+
+
 def _descendants(error: type[DomainError]) -> Iterator[type[DomainError]]:
     for child in error.__subclasses__():
         yield child

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
@@ -14,7 +15,16 @@ _SECRET: Final = re.compile(
     r"authorization|cookie|password|passwd|secret|token(?!s\b|s_)|api_?key|init_data|otp|signature",
     re.IGNORECASE,
 )
+# Bearer tokens and API keys, a bot's token or a password within an address, and whatever is called a secret.
+_IN_TEXT: Final = re.compile(
+    r"(?P<told>\b(?:Bearer|Api-Key)\s+|/bot(?=\d+:)|://[^\s/:@]{0,100}:(?=[^\s/@]{1,200}@)"
+    r"|(?:password|passwd|secret|token|api_?key|init_data|signature)[\"')]?\s{0,3}[=:]\s{0,3}[\"'(]?)"
+    r"[^\s\"'&,;/@)}\]]+",
+    re.IGNORECASE,
+)
 _HIDDEN: Final = "***"
+# Where libraries and exceptions say what they like. Elsewhere a value is what its name says.
+_FREE_TEXTS: Final = frozenset({"event", "exception", "error"})
 # Numbers of tokens are what this house sells; only strings can be secrets.
 _MAX_VALUE: Final = 8192
 
@@ -32,10 +42,31 @@ def name_circumstances(_logger: object, _method: str, event: Event) -> Event:
 
 
 def hide_secrets(_logger: object, _method: str, event: Event) -> Event:
-    """Blank the values whose names promise a secret, at any depth."""
+    """Blank the values whose names promise a secret, at any depth, and the secrets that stand in free texts."""
     for name, value in event.items():
-        event[name] = _hidden(name, value)
+        hidden = _hidden(name, value)
+        event[name] = _without_secrets(hidden) if name in _FREE_TEXTS else hidden
     return event
+
+
+def masked(name: str, value: object) -> object:
+    """
+    A value as it may be kept: blanked where its name promises a secret, and without the secrets that stand in texts.
+
+    :param name: what the value is called
+    """
+    return _without_secrets(_hidden(name, value))
+
+
+def _without_secrets(value: object) -> object:
+    match value:
+        case str():
+            return _IN_TEXT.sub(rf"\g<told>{_HIDDEN}", value)
+        case Mapping():
+            return {key: _without_secrets(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_without_secrets(inner) for inner in value]
+    return value
 
 
 def _hidden(name: str, value: object) -> object:
@@ -62,29 +93,33 @@ _SHARED: Final[list[structlog.typing.Processor]] = [
 ]
 
 
-def configuration(level: str) -> dict[str, Any]:
+def formatter() -> logging.Formatter:
+    """
+    Writes one JSON object per event. ASCII-only JSON escapes newlines, ANSI sequences and Unicode's own line ends, so
+    that no value can forge a line.
+    """
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(ensure_ascii=True, default=str),
+        ],
+        foreign_pre_chain=_SHARED,
+    )
+
+
+def configuration(level: str, **also: Mapping[str, object]) -> dict[str, Any]:
     """
     Django's ``LOGGING``: structlog's and the standard library's events leave through one JSON writer.
 
-    ASCII-only JSON escapes newlines, ANSI sequences and Unicode's own line ends, so no value can forge a line.
-
     :param level: the least level that is written (``INFO``)
+    :param also: further handlers of everything, by their names, as in ``LOGGING``
     """
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.JSONRenderer(ensure_ascii=True, default=str),
-                ],
-                "foreign_pre_chain": _SHARED,
-            },
-        },
-        "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"handlers": ["lines"], "level": level},
+        "formatters": {"json": {"()": formatter}},
+        "handlers": {"lines": {"class": "core.log_lines.LineHandler", "formatter": "json"}, **also},
+        "root": {"handlers": ["lines", *also], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             # Refusals have their line already; only defects are worth another.

@@ -61,6 +61,19 @@ class Definition(Generic[T]):
         """The value in force, at most a second old."""
         return cast(T, _in_force().get(self.key, self.default))
 
+    def of(self, row: Setting | None) -> T:
+        """The value in force as the setting's row has it, without this process's cache; None is no row."""
+        if row is None:
+            return self.default
+        return self.stored_or_default(row.secret_value if self.secret else row.value)
+
+    def stored_or_default(self, stored: object) -> T:
+        """The value that a JSON value means; the default where it is none, or does not fit."""
+        try:
+            return self.default if stored is None else self.read(stored)
+        except SettingInvalid:
+            return self.default
+
     def read(self, stored: object) -> T:
         """
         The value that a JSON value means.
@@ -233,4 +246,40 @@ DONE_JOBS_KEPT_DAYS: Final = register(
     minimum=1,
     maximum=365,
     help_text=_("How many days finished jobs stay in the list."),
+)
+
+EXPORTS_PER_HOUR: Final = register(
+    key="core.exports_per_hour",
+    value_type=int,
+    default=20,
+    minimum=1,
+    maximum=1_000,
+    help_text=_("How many exports one member of staff may make in an hour."),
+)
+
+EXPORTS_PER_DAY: Final = register(
+    key="core.exports_per_day",
+    value_type=int,
+    default=100,
+    minimum=1,
+    maximum=10_000,
+    help_text=_("How many exports one member of staff may make in a day."),
+)
+
+EXPORTS_AT_ONCE_ROWS: Final = register(
+    key="core.exports_at_once_rows",
+    value_type=int,
+    default=2_000,
+    minimum=0,
+    maximum=20_000,
+    help_text=_("Up to how many rows an export is written while one waits; a job writes longer ones."),
+)
+
+EXPORTS_KEPT_HOURS: Final = register(
+    key="core.exports_kept_hours",
+    value_type=int,
+    default=24,
+    minimum=1,
+    maximum=720,
+    help_text=_("How many hours the file of an export is kept."),
 )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final
 
 from django.contrib import messages
@@ -28,7 +28,8 @@ from core.actors import Actor, under
 from core.admin.display import Text, change_url, list_url
 from core.admin.forms import REASON, DeedForm, ReasonForm
 from core.admin.pages import OfficeAdmin, acting
-from core.errors import DomainError
+from core.admin.step_up import asked_first
+from core.errors import DomainError, RateLimited, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class Warned:
     message: Text
 
 
+# What is said above a deed's form: a text, or what knows it of an object and a request.
+Explanation = Text | Callable[[HttpRequest, Any], Text]
+
 # What a deed answers: a message of success unless it is one of the others.
 Outcome = str | Promise | Warned | Shown | HttpResponse
 
@@ -68,8 +72,10 @@ def deed(
     form: type[DeedForm] = ReasonForm,
     icon: str = "",
     variant: str = "default",
-    explanation: Text = "",
+    explanation: Explanation = "",
     submit: Text = "",
+    step_up: bool | Callable[[Any], bool] = False,
+    template: str = "core/admin/deed.html",
 ) -> Callable[[Callable[..., Outcome]], Callable[..., HttpResponse]]:
     """
     Make a method of an :class:`OfficeAdmin` a deed to be done to one object; it is called with the request, the
@@ -78,8 +84,10 @@ def deed(
     :param title: what the button says
     :param permission: ``has_<permission>_permission`` of the class decides who sees and may press it
     :param form: what is asked before it is done
-    :param explanation: what will happen, said above the form
+    :param explanation: what will happen, said above the form; a function of the request and the object may say it
     :param submit: what the form's button says; the title by default
+    :param step_up: whether the operator shows once more who they are (:mod:`core.admin.step_up`), by the object maybe
+    :param template: of the form's page; extends ``core/admin/deed.html``
     """
 
     def decorate(function: Callable[..., Outcome]) -> Callable[..., HttpResponse]:
@@ -88,19 +96,23 @@ def deed(
             row = self.get_object(request, unquote(object_id))
             if row is None:
                 raise Http404
+            is_grave = step_up(row) if callable(step_up) else step_up
+            if is_grave and (elsewhere := asked_first(request)):
+                return elsewhere
             filled = form(request.POST if request.method == "POST" else None, target=row)
             back_url = change_url(row, row.pk)
             context = {
                 "title": title,
                 "original": row,
-                "explanation": explanation,
+                "explanation": explanation(request, row) if callable(explanation) else explanation,
                 "submit_label": submit or title,
                 "is_dangerous": variant == "danger",
                 "back_url": back_url,
                 "name_of_original": self.name_of(row),
                 "facts": self.get_facts(request, row),
             }
-            return _answer(self, request, filled, lambda by: function(self, request, row, filled, by), context)
+            call = partial(function, self, request, row, filled)
+            return _answer(self, request, filled, call, context, template=template)
 
         return _button(page, title=title, permission=permission, icon=icon, variant=variant)
 
@@ -115,6 +127,7 @@ def list_deed(
     icon: str = "",
     explanation: Text = "",
     submit: Text = "",
+    step_up: bool = False,
 ) -> Callable[[Callable[..., Outcome]], Callable[..., HttpResponse]]:
     """
     Make a method a deed that is done to no object in particular: a button above the list (``actions_list``). The
@@ -124,6 +137,8 @@ def list_deed(
     def decorate(function: Callable[..., Outcome]) -> Callable[..., HttpResponse]:
         @wraps(function)
         def page(self: OfficeAdmin[Any], request: HttpRequest) -> HttpResponse:
+            if step_up and (elsewhere := asked_first(request)):
+                return elsewhere
             filled = form(request.POST if request.method == "POST" else None)
             context = {
                 "title": title,
@@ -144,6 +159,8 @@ def _answer(
     form: DeedForm,
     call: Callable[[Actor], Outcome],
     context: dict[str, Any],
+    *,
+    template: str = "core/admin/deed.html",
 ) -> HttpResponse:
     """Do the deed, if the form was sent and is valid; show the form otherwise."""
     outcome = _outcome(request, form, call)
@@ -158,7 +175,7 @@ def _answer(
             **context,
             **(outcome.facts if outcome else {}),
         }
-        return TemplateResponse(request, outcome.template if outcome else "core/admin/deed.html", everything)
+        return TemplateResponse(request, outcome.template if outcome else template, everything)
     if isinstance(outcome, Warned):
         messages.warning(request, str(outcome.message))
     else:
@@ -172,6 +189,9 @@ def _outcome(request: HttpRequest, form: DeedForm, call: Callable[[Actor], Outco
     try:
         with under(reason=form.cleaned_data.get(REASON) or None):
             return call(acting(request))
+    except (RateLimited, Unavailable):
+        # Nothing in the form is wrong: the page that says when to come again is the door's.
+        raise
     except DomainError as refusal:
         form.refuse(refusal)
         return None

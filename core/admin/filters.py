@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from core.admin.display import Text
 
 
-class _DateInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]  # unfold carries no types
+class DateInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]  # unfold carries no types
     """The browser's own date picker: it speaks the reader's language and sends one format."""
 
     input_type = "date"
@@ -28,7 +28,7 @@ class _RangeForm(forms.Form):
     def __init__(self, parameter: str, values: dict[str, str]) -> None:
         super().__init__(values)
         for suffix, label in (("since", _("From")), ("until", _("Until"))):
-            self.fields[f"{parameter}_{suffix}"] = forms.CharField(label=label, required=False, widget=_DateInput())
+            self.fields[f"{parameter}_{suffix}"] = forms.CharField(label=label, required=False, widget=DateInput())
 
 
 class MomentRangeFilter(admin.ListFilter):

@@ -17,6 +17,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
@@ -69,7 +70,7 @@ class ValueForm(DeedForm):
         self.fields["value"] = field_for(self.definition)
         self.order_fields(["value", "reason"])
         if not self.definition.secret:
-            value = in_force(self.definition, None if target._state.adding else target)
+            value = self.definition.of(None if target._state.adding else target)
             self.initial["value"] = as_typed(value) if isinstance(value, Money) else value
 
     def refuse(self, refusal: DomainError) -> None:
@@ -99,7 +100,7 @@ class SettingAdmin(FactsAdmin[Setting]):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "title": capfirst(str(self.opts.verbose_name_plural)),
             "groups": list(_groups()),
             **(extra_context or {}),
         }
@@ -144,7 +145,7 @@ class SettingAdmin(FactsAdmin[Setting]):
         return (
             (_("key"), code(row.key)),
             (_("what for"), definition.help_text),
-            (_("in force"), value_in_words(definition, in_force(definition, None if row._state.adding else row))),
+            (_("in force"), value_in_words(definition, definition.of(None if row._state.adding else row))),
             (_("default"), value_in_words(definition, definition.default)),
             (_("what it may be"), bounds_in_words(definition) or NOTHING),
             (_("changed"), moment(row.updated_at) if not row._state.adding else NOTHING),
@@ -159,16 +160,6 @@ def value_in_words(definition: Definition[Any], value: object) -> str:
     if isinstance(value, bool):
         return str(_("yes") if value else _("no"))
     return number(value) if isinstance(value, int) else str(value)
-
-
-def in_force(definition: Definition[Any], row: Setting | None) -> Any:
-    """A setting's value as its row has it; pages do not wait for this process to read the table again."""
-    if row is None:
-        return definition.default
-    try:
-        return definition.read(row.secret_value if definition.secret else row.value)
-    except errors.SettingInvalid:
-        return definition.default
 
 
 def bounds_in_words(definition: Definition[Any]) -> str:
@@ -205,7 +196,7 @@ def _line(definition: Definition[Any], row: Setting | None) -> dict[str, object]
         "key": definition.key,
         "url": change_url(Setting, definition.key),
         "help_text": definition.help_text,
-        "value": value_in_words(definition, in_force(definition, row)),
+        "value": value_in_words(definition, definition.of(row)),
         "default": value_in_words(definition, definition.default),
         "state": state,
         "changed_at": moment(row.updated_at) if row else "",

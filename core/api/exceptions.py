@@ -18,6 +18,7 @@ from core import errors
 from core.api import errors as http_errors
 from core.api import problems
 from core.database import refusal_for
+from core.metrics.counters import DATABASE_FAILURES
 
 # Classes of SQLSTATE that pass by themselves: the connection broke, the transaction lost a race, resources ran out,
 # the server is going down or the statement took too long.
@@ -30,7 +31,7 @@ _CONNECTION_FAILURES: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
-_RETRY_SECONDS: Final = 1
+RETRY_SECONDS: Final = 1
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +78,9 @@ def _of_database(exception: Any) -> errors.DomainError | None:
         passing = isinstance(exception, _CONNECTION_FAILURES)
     if not passing:
         return None
+    DATABASE_FAILURES.labels(state or "connection").inc()
     log.warning("database_unavailable", sqlstate=state or "", error=type(cause or exception).__name__)
-    return errors.Unavailable(retry_after=_RETRY_SECONDS)
+    return errors.Unavailable(retry_after=RETRY_SECONDS)
 
 
 def _of_form(exception: Any) -> errors.DomainError:

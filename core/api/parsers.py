@@ -60,7 +60,7 @@ def bound_body(request: HttpRequest) -> None:
         _join_chunks(request)
 
 
-def read_bounded(stream: IO[bytes]) -> bytes:
+def read_bounded(stream: IO[bytes] | HttpRequest) -> bytes:
     """
     All of a stream, if it is at most a megabyte.
 

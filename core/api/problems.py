@@ -25,7 +25,7 @@ from core.errors import (
 
 CONTENT_TYPE: Final = "application/problem+json"
 CATALOGUE: Final = "/api/v1/errors"
-CHALLENGE: Final = 'Api-Key realm="dvorik"'
+CHALLENGE: Final = 'Api-Key realm="dvorik", Bearer realm="dvorik"'
 # An answer names so many wrong fields and no more: a hostile body must not buy a larger answer.
 _MAX_FIELDS: Final = 50
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 from django.utils import translation
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from rest_framework.permissions import AllowAny
 from rest_framework.serializers import BaseSerializer
 
 from core import errors
 from core.api import errors as http_errors
 from core.api import problems
 from core.api.declarations import Declared, declared_of
+from core.api.permissions import Callers, callers_of
 from core.api.serializers import StrictSerializer
 from core.errors import DomainError
 
@@ -84,6 +84,8 @@ class ApiSchema(AutoSchema):
         if operation is None:
             return None
         declared = declared_of(self.view, self.method)
+        told = [operation.get("description", ""), _spoken(callers_of(self.view, self.method))]
+        operation["description"] = "\n\n".join(part for part in told if part)
         if declared.is_idempotent:
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         responses = operation["responses"]
@@ -103,7 +105,7 @@ class ApiSchema(AutoSchema):
 
     def _refusals(self, declared: Declared) -> Iterable[type[DomainError]]:
         yield from _ALWAYS
-        if not any(isinstance(permission, AllowAny) for permission in self.view.get_permissions()):
+        if callers_of(self.view, self.method) is not None:
             yield from _WITH_CREDENTIALS
         if "{" in self.path:
             yield errors.NotFound
@@ -144,6 +146,19 @@ class ApiSchema(AutoSchema):
         if direction == "request" and isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         return schema
+
+
+def _spoken(callers: Callers | None) -> str:
+    """Who may call a method, in a sentence."""
+    if callers is None:
+        return "**Who may:** everybody."
+    scopes = " or ".join(f"`{scope}`" for scope in callers.scopes)
+    named = [
+        f"servers with the scope {scopes}" if scopes else "",
+        f"staff with the permission `{callers.permission}`" if callers.permission else "",
+        "people, for what is their own" if callers.own else "",
+    ]
+    return f"**Who may:** {'; '.join(each for each in named if each) or 'nobody'}."
 
 
 def _by_status(refusals: Iterable[type[DomainError]]) -> dict[int, list[type[DomainError]]]:

@@ -17,6 +17,8 @@ from core.money import EXPONENTS, MAX_MINOR_UNITS, Money
 _NOT_KNOWN: Final = _("This field is not known here.")
 _TWICE: Final = _("This parameter was given more than once.")
 _NAME_LENGTH: Final = 60
+# The most rows of one page.
+LONGEST_LIST: Final = 200
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -61,7 +63,7 @@ class QueryParams(StrictSerializer):
 class ListParams(QueryParams):
     """What every list takes; a list with filters declares them in a subclass."""
 
-    limit = IntField(min_value=1, max_value=200, default=50, help_text=_("How many to answer."))
+    limit = IntField(min_value=1, max_value=LONGEST_LIST, default=50, help_text=_("How many to answer."))
     cursor = TextField(
         max_length=1000, required=False, help_text=_("A value of next or previous from an earlier answer.")
     )

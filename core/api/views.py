@@ -18,7 +18,7 @@ from core.api.declarations import Declared, declared_of
 from core.api.errors import MethodNotAllowed
 from core.api.pagination import Keyset
 from core.api.parsers import StrictJSONParser, bound_body
-from core.api.permissions import Credentials
+from core.api.permissions import Admission, Credentials
 from core.api.renderers import AnswerRenderer
 from core.api.serializers import NoBody, QueryParams, kept
 from core.errors import NotAuthenticated
@@ -39,6 +39,9 @@ class ApiView(APIView):
     parser_classes = [StrictJSONParser]
     renderer_classes = [AnswerRenderer]
     metadata_class = None
+
+    # As whom the caller was let in; where everybody is, there is none.
+    admission: Admission
 
     @property
     def actor(self) -> Actor:
@@ -62,7 +65,23 @@ class ApiView(APIView):
 
         :raises rest_framework.exceptions.ValidationError: a field is missing, unknown or wrong
         """
-        return self._read(self.declared.body or NoBody)
+        return self.read(self.declared.body or NoBody)
+
+    def read(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
+        """
+        The request's body, read by another serializer than the declared one, for callers who may say less.
+
+        :raises rest_framework.exceptions.ValidationError: a field is missing, unknown or wrong
+        """
+        # Where a form was announced and nothing came, DRF gives an empty form, in which a missing flag means false.
+        sent = {} if isinstance(self.request.data, QueryDict) else self.request.data
+        try:
+            return kept(serializer).run_validation(sent)  # type: ignore[no-any-return]  # DRF leaves it untyped
+        except ValidationError:
+            # One of its own has the errors in the shape that DRF gives them.
+            data = serializer(data=sent)
+            data.is_valid(raise_exception=True)
+            raise
 
     def query(self) -> dict[str, Any]:
         """
@@ -86,7 +105,7 @@ class ApiView(APIView):
         self._query = (self.declared.query or QueryParams).read(request.query_params)
         # A hostile body is refused on every route, also where the method never looks at it.
         if request.method in _WITH_BODY and self.declared.body is None:
-            self._read(NoBody)
+            self.read(NoBody)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]  # DRF's is a subclass of it
         """The answer to a refusal. A defect goes on to Django, which logs it and answers 500."""
@@ -100,14 +119,3 @@ class ApiView(APIView):
         :raises core.api.errors.MethodNotAllowed: always
         """
         raise MethodNotAllowed
-
-    def _read(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
-        # Where a form was announced and nothing came, DRF gives an empty form, in which a missing flag means false.
-        sent = {} if isinstance(self.request.data, QueryDict) else self.request.data
-        try:
-            return kept(serializer).run_validation(sent)  # type: ignore[no-any-return]  # DRF leaves it untyped
-        except ValidationError:
-            # One of its own has the errors in the shape that DRF gives them.
-            data = serializer(data=sent)
-            data.is_valid(raise_exception=True)
-            raise

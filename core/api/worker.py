@@ -47,19 +47,23 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn carries no 
         from core.api import problems
         from core.api.renderers import render
         from core.ids import uuid7
+        from core.metrics.counters import UNREADABLE
+        from core.rules import headers
 
         error = _meaning(exc)()
         request_id = uuid7().hex
+        UNREADABLE.labels(str(error.status)).inc()
         log.warning(
             "request_unreadable", request_id=request_id, ip=addr[0] if addr else "", error=str(exc), status=error.status
         )
         written = render(problems.document(error, request_id=request_id)).encode()
+        told = "".join(f"{name}: {value}\r\n" for name, value in headers.of("").items())
         head = (
             f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
             f"Connection: close\r\n"
             f"Content-Type: {problems.CONTENT_TYPE}\r\n"
             f"Content-Length: {len(written)}\r\n"
-            f"X-Request-ID: {request_id}\r\n\r\n"
+            f"{told}X-Request-ID: {request_id}\r\n\r\n"
         )
         try:
             write_nonblock(client, head.encode() + written)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from core import time_limits
 from core.actors import Actor, under
 from core.jobs import lease, registry
 from core.jobs.dead_letters import announce
@@ -133,6 +134,7 @@ def run_claimed(claimed: Claim) -> Outcome:
             ),
             lease.kept(claimed.job_id, claimed.token, claimed.lease_seconds),
         ):
+            time_limits.keep()
             definition.handler(**claimed.args, by=claimed.actor)
     except Exception as error:  # whatever a handler raises counts as a failed attempt
         logger.warning("Job %s %s failed, attempt %s", claimed.name, claimed.job_id, claimed.attempt, exc_info=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -108,9 +109,13 @@ def reclaim() -> int:
     return len(rows)
 
 
-def enqueue_periods() -> int:
-    """Queue each periodic job's period that has begun. Returns how many were new."""
-    jobs = list(registry.periodic_jobs())
+def enqueue_periods(*, only: Collection[str] | None = None) -> int:
+    """
+    Queue each periodic job's period that has begun. Returns how many were new.
+
+    :param only: the jobs to queue; all by default
+    """
+    jobs = [job for job in registry.periodic_jobs() if only is None or job.name in only]
     with connection.cursor() as cursor:
         cursor.execute(
             _PERIODS,

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from core.postgres.binaries import Binaries
 from core.postgres.errors import DumpRefused, ServerError
+from core.postgres.errors import marked as _
 
 
 def client_environment(connection: Mapping[str, str], *, keep_terminal: bool = False) -> dict[str, str]:
@@ -38,14 +39,14 @@ def dump(binaries: Binaries, connection: Mapping[str, str], path: Path) -> None:
     try:
         descriptor, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise ServerError(f"{path} cannot be written: {error.strerror}") from error
+        raise ServerError(_("%(path)s cannot be written: %(why)s"), path=path, why=error.strerror) from error
     os.close(descriptor)
     partial = Path(name)
     try:
         command = [str(binaries.program("pg_dump")), "--format=custom", "--no-password", f"--file={partial}"]
         said = _run(command, client_environment(connection))
         if said is not None:
-            raise ServerError(f"pg_dump failed:\n{said}")
+            raise ServerError(_("pg_dump failed:\n%(said)s"), said=said)
         verify(binaries, partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -62,14 +63,20 @@ def verify(binaries: Binaries, path: Path) -> None:
     """
     try:
         if path.stat().st_size == 0:
-            raise DumpRefused(f"{path} is empty; nothing was changed")
+            raise DumpRefused(_("%(path)s is empty; nothing was changed"), path=path)
     except OSError as error:
-        raise DumpRefused(f"{path} cannot be read: {error.strerror}; nothing was changed") from error
+        raise DumpRefused(
+            _("%(path)s cannot be read: %(why)s; nothing was changed"), path=path, why=error.strerror
+        ) from error
     # The list of contents stands at the front: a dump that was cut short still shows a whole one.
     for reading in ("--list", f"--file={os.devnull}"):
         said = _run([str(binaries.program("pg_restore")), reading, str(path)], {"PATH": os.defpath, "LC_ALL": "C"})
         if said is not None:
-            raise DumpRefused(f"{path} is not a whole dump that this PostgreSQL can read; nothing was changed:\n{said}")
+            raise DumpRefused(
+                _("%(path)s is not a whole dump that this PostgreSQL can read; nothing was changed:\n%(said)s"),
+                path=path,
+                said=said,
+            )
 
 
 def restore(
@@ -94,8 +101,11 @@ def restore(
     holds_tables = _holds_tables(connection)
     if holds_tables and not replace:
         raise ServerError(
-            f"The database {name} holds tables: give --replace to put the dump in its place "
-            "(it is kept under another name)"
+            _(
+                "The database %(name)s holds tables: give --replace to put the dump in its place "
+                "(it is kept under another name)"
+            ),
+            name=name,
         )
     with psycopg.connect(make_conninfo(**{**superuser, "dbname": "postgres"}), autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(loading)))
@@ -107,7 +117,7 @@ def restore(
         said = _run([*command, "--single-transaction", target, str(path)], client_environment(connection))
         if said is not None:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(loading)))
-            raise ServerError(f"The dump does not load; the database is as it was:\n{said}")
+            raise ServerError(_("The dump does not load; the database is as it was:\n%(said)s"), said=said)
         _swap(server, name=name, loading=loading, former_name=former_name)
         if not holds_tables:
             server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(former_name)))

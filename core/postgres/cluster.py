@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from core.postgres.binaries import MAJOR_VERSION, Binaries
 from core.postgres.errors import ServerError
+from core.postgres.errors import marked as _
 from core.postgres.identity import Identity
 from core.postgres.layout import State
 
@@ -83,7 +85,7 @@ def create(data: Path, *, binaries: Binaries, identity: Identity, superuser_pass
         password_file.unlink()
     if result.returncode != 0:
         shutil.rmtree(partial)
-        raise ServerError(f"initdb failed:\n{result.stdout.strip()}")
+        raise ServerError(_("initdb failed:\n%(said)s"), said=result.stdout.strip())
     partial.rename(data)
 
 
@@ -96,9 +98,14 @@ def check_version(data: Path) -> None:
     made_by = (data / "PG_VERSION").read_text("ascii").strip()
     if made_by != MAJOR_VERSION:
         raise ServerError(
-            f"{data} was made by PostgreSQL {made_by}, and this release carries {MAJOR_VERSION}: "
-            f"with the release that made it, run `manage.py pg dump FILE`; then move {data} away and, "
-            "with this release, run `manage.py pg restore FILE`"
+            _(
+                "%(data)s was made by PostgreSQL %(made_by)s, and this release carries %(version)s: "
+                "with the release that made it, run `manage.py pg dump FILE`; then move %(data)s away and, "
+                "with this release, run `manage.py pg restore FILE`"
+            ),
+            data=data,
+            made_by=made_by,
+            version=MAJOR_VERSION,
         )
 
 
@@ -129,9 +136,10 @@ def configure(state: State, *, identity: Identity, options: Mapping[str, str]) -
 
 def provide_application(state: State, *, superuser_password: str) -> None:
     """
-    Make the application's role and database, if they are not there; a second call changes nothing.
+    Make the owner's role, the application's, and the database, if they are not there; a second call changes nothing.
 
-    The role may log in and make databases (tests need that), but it is no superuser.
+    The owner may log in, make databases and work in the application's role (tests need both), the application may log
+    in. What the latter may do to tables is granted with them, after each migration.
     """
     with psycopg.connect(
         host=state.socket_directory,
@@ -141,12 +149,21 @@ def provide_application(state: State, *, superuser_password: str) -> None:
         dbname="postgres",
         autocommit=True,
     ) as connection:
-        role, database = sql.Identifier(state.user), sql.Identifier(state.database)
-        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [state.user]).fetchone() is None:
-            make = "CREATE ROLE {} LOGIN CREATEDB NOSUPERUSER NOCREATEROLE PASSWORD {}"
-            connection.execute(sql.SQL(make).format(role, sql.Literal(state.password)))
+        _provide_role(connection, state.user, state.password, "CREATEDB")
+        _provide_role(connection, state.application_user, state.application_password, "NOCREATEDB")
+        owner, application = sql.Identifier(state.user), sql.Identifier(state.application_user)
+        connection.execute(sql.SQL("GRANT {} TO {}").format(application, owner))
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [state.database]).fetchone() is None:
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
+            make = sql.SQL("CREATE DATABASE {} OWNER {}")
+            connection.execute(make.format(sql.Identifier(state.database), owner))
+
+
+def _provide_role(
+    connection: psycopg.Connection[tuple[object, ...]], name: str, password: str, databases: LiteralString
+) -> None:
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is None:
+        make = sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEROLE " + databases + " PASSWORD {}")
+        connection.execute(make.format(sql.Identifier(name), sql.Literal(password)))
 
 
 def new_password() -> str:

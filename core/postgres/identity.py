@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.postgres.errors import ServerError
+from core.postgres.errors import marked as _
 
 OWN_USER = "dvorik-pg"
 FALLBACK_USER = "nobody"
@@ -74,9 +75,13 @@ def for_existing(data: Path) -> Identity:
     """
     owner = _identity(data.stat().st_uid)
     if owner.uid == 0:
-        raise ServerError(f"{data} belongs to root, and PostgreSQL refuses to run as root: give it to another user")
+        raise ServerError(
+            _("%(data)s belongs to root, and PostgreSQL refuses to run as root: give it to another user"), data=data
+        )
     if owner.switched and os.geteuid() != 0:
-        raise ServerError(f"{data} belongs to the user {owner.name}: run this as {owner.name} or as root")
+        raise ServerError(
+            _("%(data)s belongs to the user %(user)s: run this as %(user)s or as root"), data=data, user=owner.name
+        )
     return owner
 
 
@@ -85,8 +90,11 @@ def _identity(uid: int) -> Identity:
         entry = pwd.getpwuid(uid)
     except KeyError:
         raise ServerError(
-            f"The user id {uid} has no entry in the system's user list, and initdb asks for one: "
-            "add the user, or set DATABASE_URL to a server of your own"
+            _(
+                "The user id %(uid)s has no entry in the system's user list, and initdb asks for one: "
+                "add the user, or set DATABASE_URL to a server of your own"
+            ),
+            uid=uid,
         ) from None
     return Identity(name=entry.pw_name, uid=uid, gid=entry.pw_gid, switched=uid != os.geteuid())
 
@@ -113,6 +121,10 @@ def _required(name: str) -> Identity:
     if found := _named(name):
         return found
     raise ServerError(
-        f"PostgreSQL refuses to run as root, and neither {OWN_USER} nor {FALLBACK_USER} exists: "
-        f"add a system user {OWN_USER}, or set DATABASE_URL to a server of your own"
+        _(
+            "PostgreSQL refuses to run as root, and neither %(own)s nor %(fallback)s exists: "
+            "add a system user %(own)s, or set DATABASE_URL to a server of your own"
+        ),
+        own=OWN_USER,
+        fallback=FALLBACK_USER,
     )

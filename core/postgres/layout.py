@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.postgres.errors import ServerError
+from core.postgres.errors import marked as _
 from core.postgres.identity import Identity
 
 SYSTEM_HOME = Path("/var/lib/dvorik")
@@ -20,11 +21,19 @@ SYSTEM_HOME = Path("/var/lib/dvorik")
 LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432.lock")
 # libpq splits host names at commas and takes a leading @ for an abstract socket.
 SAFE_FOR_LIBPQ = re.compile(r"/[^,@'\"\\\n]*")
+_BELONGS_TO_ANOTHER = _(
+    "%(path)s belongs to another user: run this as that user or as root, or set DVORIK_HOME to a folder of your own"
+)
 
 
 @dataclass(frozen=True)
 class State:
-    """What other processes must know of a server: ``server.json``, mode 0600, no superuser's secret in it."""
+    """
+    What other processes must know of a server: ``server.json``, mode 0600, no superuser's secret in it.
+
+    :param user: owns the database and its tables
+    :param application_user: reads and writes them; empty until a server of an older release is started anew
+    """
 
     root: str
     socket_directory: str
@@ -32,6 +41,8 @@ class State:
     user: str
     password: str
     database: str
+    application_user: str = ""
+    application_password: str = ""
 
     @property
     def data(self) -> Path:
@@ -88,13 +99,13 @@ class Layout:
         except FileNotFoundError:
             return None
         except PermissionError:
-            raise ServerError(
-                f"{self.state_file} belongs to another user: run this as that user or as root, "
-                "or set DVORIK_HOME to a folder of your own"
-            ) from None
+            raise ServerError(_BELONGS_TO_ANOTHER, path=self.state_file) from None
         except (ValueError, TypeError) as error:
             raise ServerError(
-                f"{self.state_file} is damaged ({error}): restore it from a backup of {self.folder}"
+                _("%(file)s is damaged (%(why)s): restore it from a backup of %(folder)s"),
+                file=self.state_file,
+                why=error,
+                folder=self.folder,
             ) from error
         # The home may have been moved, and its data with it.
         return replace(state, root=str(self.folder)) if (self.folder / "data").exists() else state
@@ -116,7 +127,9 @@ class Layout:
         try:
             return self.superuser_secret.read_text("utf-8").strip()
         except OSError as error:
-            raise ServerError(f"{self.superuser_secret} cannot be read: {error.strerror}") from error
+            raise ServerError(
+                _("%(path)s cannot be read: %(why)s"), path=self.superuser_secret, why=error.strerror
+            ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -127,10 +140,7 @@ class Layout:
             # Python's descriptors are not inherited: the server itself never holds this lock.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except PermissionError:
-            raise ServerError(
-                f"{self.folder} belongs to another user: run this as that user or as root, "
-                "or set DVORIK_HOME to a folder of your own"
-            ) from None
+            raise ServerError(_BELONGS_TO_ANOTHER, path=self.folder) from None
         try:
             self._give_to_folder_owner(path)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -152,9 +162,13 @@ class Layout:
             folder.chmod(0o711)
         if not identity.can_enter(root):
             raise ServerError(
-                f"The user {identity.name}, whom the server runs as, can enter neither {self.folder} "
-                f"nor {root}: "
-                "set DVORIK_HOME to a folder that every user can reach, such as /srv/dvorik"
+                _(
+                    "The user %(user)s, whom the server runs as, can enter neither %(folder)s nor %(root)s: "
+                    "set DVORIK_HOME to a folder that every user can reach, such as /srv/dvorik"
+                ),
+                user=identity.name,
+                folder=self.folder,
+                root=root,
             )
         return root
 
@@ -171,7 +185,7 @@ class Layout:
                 continue
             if self._own_folder(candidate, identity):
                 return candidate
-        raise ServerError("No folder for the server's socket: set DVORIK_HOME to a shorter path")
+        raise ServerError(_("No folder for the server's socket: set DVORIK_HOME to a shorter path"))
 
     @staticmethod
     def _own_folder(path: Path, identity: Identity) -> bool:

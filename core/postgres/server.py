@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from core.postgres import backups, binaries, cluster, identity, postmaster
 from core.postgres.binaries import Binaries
 from core.postgres.errors import ServerError
+from core.postgres.errors import marked as _
 from core.postgres.identity import Identity
 from core.postgres.layout import Layout, State
 
@@ -21,6 +22,8 @@ STOP_SECONDS = 60
 # How long the orphans of a killed server may take to notice and to let the shared memory go.
 CRASH_SECONDS = 15.0
 STILL_HELD = ("shared memory block", "lock file", "could not bind", "another postmaster")
+# The role that owns the database of the same name, and the one that works in it.
+OWNER, APPLICATION = "dvorik", "dvorik_app"
 PORT = 5432  # names the socket; nothing listens on the network unless asked to
 
 
@@ -86,6 +89,10 @@ class EmbeddedServer:
             started = postmaster.alive(state.data) is None
             if started:
                 state = self._start(state)
+            if not state.application_user:
+                # An older release made it, with one role for everything.
+                state = self._with_application(state)
+                self.layout.write(state)
             cluster.provide_application(state, superuser_password=self.layout.read_superuser_secret())
             return started
 
@@ -119,43 +126,54 @@ class EmbeddedServer:
         ready = ask and pid is not None and self._answers()
         return Status(initialised=True, pid=pid, ready=ready, data=state.data, log=state.log)
 
-    def connection(self, *, superuser: bool = False) -> dict[str, str]:
+    def connection(self, *, owner: bool = False, superuser: bool = False) -> dict[str, str]:
         """
-        The keywords that psycopg connects with, as the application's role or as the superuser.
+        The keywords that psycopg connects with, as the application's role, as the owner of its tables or as the
+        superuser.
 
         :raises ServerError: no server was made yet
         """
         state = self._state()
+        if superuser:
+            user, password = cluster.SUPERUSER, self.layout.read_superuser_secret()
+        elif owner or not state.application_user:
+            user, password = state.user, state.password
+        else:
+            user, password = state.application_user, state.application_password
         return {
             "host": state.socket_directory,
             "port": str(state.port),
-            "user": cluster.SUPERUSER if superuser else state.user,
-            "password": self.layout.read_superuser_secret() if superuser else state.password,
+            "user": user,
+            "password": password,
             "dbname": state.database,
         }
 
     def django_settings(self) -> dict[str, str]:
         """What Django's ``DATABASES`` needs; before the server is made, an address where nobody answers."""
-        state = self.layout.read()
-        if state is None:
+        if self.layout.read() is None:
             nowhere = str(self.layout.folder / "run")
-            return {"HOST": nowhere, "PORT": str(PORT), "USER": "dvorik", "PASSWORD": "", "NAME": "dvorik"}
-        return {
-            "HOST": state.socket_directory,
-            "PORT": str(state.port),
-            "USER": state.user,
-            "PASSWORD": state.password,
-            "NAME": state.database,
-        }
+            return {"HOST": nowhere, "PORT": str(PORT), "USER": APPLICATION, "PASSWORD": "", "NAME": OWNER}
+        names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+        return {names[keyword]: value for keyword, value in self.connection().items()}
+
+    def owner_settings(self) -> dict[str, str]:
+        """What is another in Django's ``DATABASES`` when migrations connect."""
+        if self.layout.read() is None:
+            return {"USER": OWNER, "PASSWORD": ""}
+        owner = self.connection(owner=True)
+        return {"USER": owner["user"], "PASSWORD": owner["password"]}
 
     def environment(self) -> dict[str, str]:
         """The ``POSTGRES_*`` variables that point another process at this server."""
         names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DB"}
-        return {f"POSTGRES_{names[key]}": value for key, value in self.connection().items()}
+        owner = {f"OWNER_{part}": value for part, value in self.owner_settings().items()}
+        parts = {names[keyword]: value for keyword, value in self.connection().items()}
+        return {f"POSTGRES_{part}": value for part, value in {**parts, **owner}.items()}
 
-    def psql(self, arguments: Sequence[str] = (), *, superuser: bool = False) -> int:
-        """Run psql on this terminal and return its exit code."""
-        environment = backups.client_environment(self.connection(superuser=superuser), keep_terminal=True)
+    def psql(self, arguments: Sequence[str] = (), *, owner: bool = False, superuser: bool = False) -> int:
+        """Run psql on this terminal, as the application's role unless another is asked for; its exit code."""
+        connection = self.connection(owner=owner, superuser=superuser)
+        environment = backups.client_environment(connection, keep_terminal=True)
         command = [str(self._binaries().program("psql")), *arguments]
         return subprocess.run(command, env=environment, check=False).returncode
 
@@ -166,7 +184,7 @@ class EmbeddedServer:
         :raises ServerError: the server is not running, or the dump failed; no file is left behind
         """
         self._require_running()
-        backups.dump(self._binaries(), self.connection(), path)
+        backups.dump(self._binaries(), self.connection(owner=True), path)
 
     def restore(self, path: Path, *, replace: bool = False) -> str | None:
         """
@@ -178,11 +196,11 @@ class EmbeddedServer:
         :raises ServerError: the server is not running, or the restore failed; the database is as it was
         """
         self._require_running()
-        moment = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+        moment = datetime.now(UTC).strftime("%Y%m%d_%H%M%S_%f")
         with self.layout.locked():
             return backups.restore(
                 self._binaries(),
-                self.connection(),
+                self.connection(owner=True),
                 self.connection(superuser=True),
                 path,
                 replace=replace,
@@ -192,12 +210,12 @@ class EmbeddedServer:
     def _state(self) -> State:
         state = self.layout.read()
         if state is None:
-            raise ServerError("The embedded PostgreSQL was never started here: run `python manage.py pg start`")
+            raise ServerError(_("The embedded PostgreSQL was never started here: run `python manage.py pg start`"))
         return state
 
     def _require_running(self) -> None:
         if not self.status().ready:
-            raise ServerError("The embedded PostgreSQL is not running: run `python manage.py pg start`")
+            raise ServerError(_("The embedded PostgreSQL is not running: run `python manage.py pg start`"))
 
     def _ensure_initialised(self) -> bool:
         state = self.layout.read()
@@ -222,16 +240,22 @@ class EmbeddedServer:
         self.layout.write_superuser_secret(secret)
         socket = self.layout.socket_folder(root, owner)
         self.layout.write(
-            State(
-                root=str(root),
-                socket_directory=str(socket),
-                port=PORT,
-                user="dvorik",
-                password=cluster.new_password(),
-                database="dvorik",
+            self._with_application(
+                State(
+                    root=str(root),
+                    socket_directory=str(socket),
+                    port=PORT,
+                    user=OWNER,
+                    password=cluster.new_password(),
+                    database=OWNER,
+                )
             )
         )
         return True
+
+    @staticmethod
+    def _with_application(state: State) -> State:
+        return replace(state, application_user=APPLICATION, application_password=cluster.new_password())
 
     def _start(self, state: State) -> State:
         owner = identity.for_existing(state.data)
@@ -239,16 +263,21 @@ class EmbeddedServer:
         cluster.configure(state, identity=owner, options=self.options)
         deadline = time.monotonic() + CRASH_SECONDS
         while refusal := self._try_to_start(state, owner):
-            if not any(sign in refusal for sign in STILL_HELD) or time.monotonic() > deadline:
-                raise ServerError(f"PostgreSQL did not start.\n{refusal}".rstrip())
+            if not any(sign in str(refusal) for sign in STILL_HELD) or time.monotonic() > deadline:
+                raise refusal
             time.sleep(0.3)
         return state
 
-    def _try_to_start(self, state: State, owner: Identity) -> str | None:
-        """One attempt; what was said when it failed."""
+    def _try_to_start(self, state: State, owner: Identity) -> ServerError | None:
+        """One attempt; why it failed."""
         socket = Path(state.socket_directory)
         if holder := postmaster.socket_holder(socket):
-            return f"Process {holder} still holds {socket} (lock file), though it does not run on {state.data}."
+            return ServerError(
+                _("Process %(pid)s still holds %(socket)s (lock file), though it does not run on %(data)s."),
+                pid=holder,
+                socket=socket,
+                data=state.data,
+            )
         postmaster.remove_traces(state.data, socket)
         start_log = state.log / "start.log"
         start_log.unlink(missing_ok=True)
@@ -259,7 +288,8 @@ class EmbeddedServer:
         result = owner.run(command, environment=cluster.ENVIRONMENT, timeout=START_SECONDS + 30)
         if result.returncode == 0:
             return None
-        return f"{result.stdout.strip()}\n{_tail(start_log)}{_tail(_newest(state.log))}"
+        said = f"{result.stdout.strip()}\n{_tail(start_log)}{_tail(_newest(state.log))}".rstrip()
+        return ServerError(_("PostgreSQL did not start.\n%(said)s"), said=said)
 
     def _with_socket_folder(self, state: State, owner: Identity) -> State:
         """Folders for sockets are swept away at boot, and another home's path may be of another length."""
@@ -279,7 +309,9 @@ class EmbeddedServer:
         ]
         result = owner.run(command, environment=cluster.ENVIRONMENT, timeout=STOP_SECONDS + 30)
         if result.returncode != 0 and postmaster.alive(data) is not None:
-            raise ServerError(f"PostgreSQL does not stop ({mode}).\n{result.stdout.strip()}")
+            raise ServerError(
+                _("PostgreSQL does not stop (%(mode)s).\n%(said)s"), mode=mode, said=result.stdout.strip()
+            )
 
     def _pg_ctl(self, owner: Identity, data: Path) -> list[Path | str]:
         return [self._binaries_for(owner, data.parent).program("pg_ctl"), f"--pgdata={data}"]
@@ -296,7 +328,7 @@ class EmbeddedServer:
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(make_conninfo(**self.connection(), connect_timeout=3)).close()
+            psycopg.connect(make_conninfo(**self.connection(owner=True), connect_timeout=3)).close()
         except psycopg.OperationalError:
             return False
         return True

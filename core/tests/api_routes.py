@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, SuspiciousOperation, ValidationError
 from django.db import IntegrityError, OperationalError, connection
@@ -22,7 +23,7 @@ from core.api.declarations import Example, documented
 from core.api.fields import BoolField, CodeField, IdField, IntField, MetadataField, MomentField, TextField
 from core.api.idempotency import answer_once, checked_key, stored, stored_refusal
 from core.api.pagination import Keyset, paged
-from core.api.permissions import has_scope
+from core.api.permissions import OWN, Own, by_method, may
 from core.api.serializers import ListParams, MoneyField, QueryParams, StrictSerializer
 from core.api.views import ApiView
 from core.errors import JobIsNotDead, NotFound, Unavailable, ValidationFailed
@@ -39,11 +40,29 @@ class Caller:
     scopes: frozenset[str]
 
 
-class NamedCaller(BaseAuthentication):
-    """``Authorization: Test <name> <scope> …``: whoever says so."""
+@dataclass(frozen=True)
+class PersonCaller:
+    actor: Actor
+    user_id: UUID
+    is_staff_here: bool
+    permissions: frozenset[str]
+    scopes: frozenset[str] = frozenset()
 
-    def authenticate(self, request: Request) -> tuple[None, Caller] | None:
+    def holds(self, permission: str) -> bool:
+        return self.is_staff_here and permission in self.permissions
+
+
+class NamedCaller(BaseAuthentication):
+    """
+    ``Authorization: Test <name> <scope> …``, ``Person <id>``, ``Staff <id> <permission> …``: whoever says so.
+    """
+
+    def authenticate(self, request: Request) -> tuple[None, Caller | PersonCaller] | None:
         kind, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if kind in {"Person", "Staff"}:
+            user_id, *permissions = rest.split()
+            actor = Actor(kind="user", id=user_id, label=user_id, user_id=user_id)
+            return None, PersonCaller(actor, UUID(user_id), kind == "Staff", frozenset(permissions))
         if kind != "Test":
             return None
         name, *scopes = rest.split()
@@ -138,7 +157,7 @@ class AscendingBucketsView(BucketsView):
 
 
 class ScopedView(TestView):
-    permission_classes = [has_scope("shelf:read", "shelf:write")]
+    permission_classes = [may(scopes=("shelf:read", "shelf:write"))]
 
     @documented(summary="Who am I", answers={200: Bucket})
     def get(self, request: Request) -> Response:
@@ -146,9 +165,43 @@ class ScopedView(TestView):
 
 
 class KnownView(TestView):
+    permission_classes = [by_method(GET=may(scopes=("shelf:read", "known")))]
+
     @documented(summary="Who am I", answers={200: Bucket})
     def get(self, request: Request) -> Response:
         return Response({"actor": str(self.actor)})
+
+
+class ForgetfulView(TestView):
+    """Says nothing of who may call it."""
+
+    @documented(summary="Who am I", answers={200: Bucket})
+    def get(self, request: Request) -> Response:
+        return Response({"actor": str(self.actor)})
+
+
+class HalfDeclaredView(TestView):
+    """Says who may read it, and nothing of who may change it."""
+
+    permission_classes = [by_method(GET=may(permission="shelf.view_book", own=OWN))]
+
+    @documented(summary="Who am I", answers={200: Bucket})
+    def get(self, request: Request) -> Response:
+        return Response({"is_staff": self.admission.is_staff, "only_of": self.admission.only_of})
+
+    @documented(summary="Change it", answers={200: Bucket})
+    def patch(self, request: Request) -> Response:
+        return Response({})
+
+
+class OfView(TestView):
+    """About one person."""
+
+    permission_classes = [may(scopes=("known",), permission="shelf.view_book", own=Own("user_id", otherwise=Refusal))]
+
+    @documented(summary="About one", answers={200: Bucket})
+    def get(self, request: Request, user_id: UUID) -> Response:
+        return Response({"is_staff": self.admission.is_staff, "only_of": self.admission.only_of})
 
 
 class OnceIn(StrictSerializer):
@@ -158,6 +211,8 @@ class OnceIn(StrictSerializer):
 
 class OnceView(TestView):
     """Makes a row once per key, and ends as it is told."""
+
+    permission_classes = [may(scopes=("known",))]
 
     @documented(summary="Do it once", body=OnceIn, answers={201: Bucket}, errors=[Refusal], idempotent=True)
     def post(self, request: Request) -> HttpResponse:
@@ -276,6 +331,9 @@ urlpatterns = [
     path("t/buckets-ascending", AscendingBucketsView.as_view()),
     path("t/scoped", ScopedView.as_view()),
     path("t/known", KnownView.as_view()),
+    path("t/forgetful", ForgetfulView.as_view()),
+    path("t/half-declared", HalfDeclaredView.as_view()),
+    path("t/of/<uuid:user_id>", OfView.as_view()),
     path("t/once", OnceView.as_view()),
     path("t/key", KeyView.as_view()),
     path("t/circumstances", CircumstancesView.as_view()),

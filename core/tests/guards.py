@@ -2,11 +2,13 @@
 The database's guards, fired by raw SQL: each refuses by its own name, lets its neighbour pass, and is what stands
 between the harm and the table.
 
-Everything runs on the tests' own connection: the role that owns the tables, as the application's does.
+Everything runs as the role that owns the tables: guards bind it, too. What the application's role may not even try is
+held by tests/laws/test_database_roles.py.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +34,7 @@ class Id:
 
 
 @dataclass(frozen=True)
-class Deed:
+class Deed(ABC):
     """
     One statement about one row.
 
@@ -41,9 +43,9 @@ class Deed:
 
     row: str
 
+    @abstractmethod
     def run(self, rows: Rows) -> int:
         """:returns: how many rows it touched"""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Case:
         return self.guard
 
 
+@pytest.mark.usefixtures("as_the_owner")
 class GuardTests:
     """For each of a table's guards; a subclass is parametrised with its cases and has the fixture ``rows``."""
 
@@ -117,6 +120,26 @@ class GuardTests:
         # The negative control: nothing else stands in the way.
         switch_off(table, case.guard, *case.behind)
         assert case.refused.run(rows) == 1
+
+
+@pytest.mark.usefixtures("as_the_owner")
+class TruncationTests:
+    """For tables that are never emptied; a subclass is parametrised with ``guard`` and has the fixture ``rows``."""
+
+    pytestmark: ClassVar = [pytest.mark.django_db]
+
+    def test_is_refused(self, truncation_guards: None, rows: Rows, guard: str) -> None:
+        many = _number_of_rows(guard)
+        assert many
+        check_deferred()
+        with refused_by(guard):
+            execute(f"TRUNCATE {_guarded(guard)} CASCADE")
+        assert _number_of_rows(guard) == many
+
+    def test_would_forget_everything_without_it(self, rows: Rows, guard: str) -> None:
+        check_deferred()
+        execute(f"TRUNCATE {_guarded(guard)} CASCADE")
+        assert not _number_of_rows(guard)
 
 
 @contextmanager
@@ -183,6 +206,14 @@ def _way_off(table: str, guard: str) -> str:
         )
         ((statement,),) = cursor.fetchall()
     return str(statement)
+
+
+def _guarded(guard: str) -> str:
+    return guard.removesuffix("_is_never_truncated")
+
+
+def _number_of_rows(guard: str) -> int:
+    return execute(f"SELECT FROM {_guarded(guard)}")
 
 
 def _table(row: Model) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from django.db import connection
+from core.tests import application
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # What would point a process at another database or change how it serves.
-_FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "BIND", "PORT", "WEB_WORKERS", "WEB_THREADS", "LOG_LEVEL")
+_FOREIGN: Final = ("REDIS_URL", "BIND", "PORT", "WEB_WORKERS", "WEB_THREADS", "LOG_LEVEL")
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -22,18 +21,12 @@ def environment(home: Path) -> dict[str, str]:
 
     :param home: where it may keep files
     """
-    database: Mapping[str, Any] = connection.settings_dict
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in _FOREIGN and not name.startswith(("POSTGRES_", "PG", "COV_", "PYTEST_"))
+        if name not in _FOREIGN and not name.startswith(("PG", "COV_", "PYTEST_"))
     }
-    return kept | {
-        "POSTGRES_HOST": str(database["HOST"]),
-        "POSTGRES_PORT": str(database["PORT"] or 5432),
-        "POSTGRES_USER": str(database["USER"]),
-        "POSTGRES_PASSWORD": str(database["PASSWORD"]),
-        "POSTGRES_DB": str(database["NAME"]),
+    return application.environment(kept) | {
         "DVORIK_HOME": str(home),
         "PYTHONPATH": str(ROOT),
     }

@@ -42,17 +42,17 @@ def with_own_connection(function: Callable[[], R]) -> Callable[[], R]:
     return run
 
 
-def until_somebody_waits() -> None:
-    """Return once another connection waits for a lock; fail after ten seconds."""
-    deadline = time.monotonic() + 10
+def until_somebody_waits(connections: int = 1) -> None:
+    """Return once so many other connections wait for a lock; fail after thirty seconds."""
+    deadline = time.monotonic() + 30
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
             # Within a transaction the first look at who is connected is kept: those who came later would stay unseen.
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
-                "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+                "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
                 "WHERE NOT granted AND datname = current_database()"
             )
-            if cursor.fetchone()[0]:
+            if cursor.fetchone()[0] >= connections:
                 return
-    raise AssertionError("nobody waits for a lock")
+    raise AssertionError("not everybody waits for a lock")

@@ -28,7 +28,7 @@ TWINS = 32
 
 
 def post(body: dict[str, Any] | None = None, *, key: str | None = "k1", caller: str = "bot") -> Any:
-    headers = {"Authorization": f"Test {caller}"} | ({"Idempotency-Key": key} if key is not None else {})
+    headers = {"Authorization": f"Test {caller} known"} | ({"Idempotency-Key": key} if key is not None else {})
     client = Client(raise_request_exception=False)
     return client.post("/t/once", data=body or {"subject": "s"}, content_type="application/json", headers=headers)
 
@@ -50,7 +50,7 @@ class TestOneAfterAnother:
 
     def test_takes_an_equal_body_in_another_spelling_for_the_same(self) -> None:
         post({"subject": "s", "ending": "well"})
-        client = Client(headers={"Authorization": "Test bot", "Idempotency-Key": "k1"})
+        client = Client(headers={"Authorization": "Test bot known", "Idempotency-Key": "k1"})
         spelled = b'{ "ending":"well",\n "\\u0073ubject":"s" }'
         again = client.post("/t/once", data=spelled, content_type="application/json")
         assert again["Idempotency-Replayed"] == "true"

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.api.pagination import Keyset, paged
+from core.database_roles import as_owner
 from core.errors import ValidationFailed
 from core.models import IdempotencyRecord, Throttle
 from core.tests.api_routes import Bucket
@@ -201,7 +202,7 @@ def test_finds_its_page_by_the_index() -> None:
         order.page(rows, limit=5, cursor=page.next)
     sql = queries[0]["sql"]
     assert '("core_idempotencyrecord"."caller", "core_idempotencyrecord"."key") > (' in sql
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ANALYZE core_idempotencyrecord")
         cursor.execute(f"EXPLAIN {sql}")
         plan = "\n".join(line for (line,) in cursor.fetchall())

@@ -7,6 +7,9 @@ import re
 import socket
 import threading
 import time
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +18,11 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client
 
-from core import health
+from core import clock, health
 from core.health import Probe
+from core.ids import uuid7
+from core.models import Job
+from core.tests.brokers import filesystem_broker, published_to
 
 pytestmark = pytest.mark.urls("core.tests.api_routes")
 
@@ -34,16 +40,79 @@ class TestHealth:
     def test_is_well_when_the_database_answers(self) -> None:
         response = Client().get("/health")
         assert response.status_code == 200
-        assert response.json() == {"status": "ok", "parts": {"database": "ok"}}
+        assert response.json()["status"] in {"ok", "degraded"}
+        assert response.json()["parts"]["database"] == "ok"
+        assert response.json()["parts"].keys() == {"database", "jobs", "broker", "storage"}
 
+    @pytest.mark.django_db(transaction=True)
     def test_is_unwell_when_it_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(health, "database", Probe(lambda: False))
         response = Client().get("/health")
         assert response.status_code == 503
         assert response["Content-Type"] == "application/problem+json"
         assert response.json()["code"] == "common.unavailable"
-        assert response.json()["parts"] == {"database": "down"}
+        assert response.json()["parts"]["database"] == "down"
         assert int(response["Retry-After"]) > 0
+
+    @pytest.mark.parametrize(("part", "said"), [("jobs", "late"), ("broker", "down"), ("storage", "read-only")])
+    @pytest.mark.django_db(transaction=True)
+    def test_goes_on_without_another_part_and_says_so(
+        self, part: str, said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for each in ("jobs", "broker", "storage"):
+            is_well = each != part
+            monkeypatch.setattr(health, each, Probe(partial(bool, is_well)))
+        response = Client().get("/health")
+        assert response.status_code == 200
+        assert response.json() == {
+            "status": "degraded",
+            "parts": {"database": "ok", "jobs": "ok", "broker": "ok", "storage": "ok"} | {part: said},
+        }
+
+    @pytest.mark.django_db(transaction=True)
+    def test_takes_no_longer_than_one_part_may_however_many_hang(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.3)
+        released = threading.Event()
+        for each in ("jobs", "broker", "storage"):
+            monkeypatch.setattr(health, each, Probe(lambda: released.wait(timeout=20)))
+        begun = time.monotonic()
+        response = Client().get("/health")
+        assert time.monotonic() - begun < 2
+        released.set()
+        assert response.json()["parts"] | {"database": "ok"} == {
+            "database": "ok",
+            "jobs": "unknown",
+            "broker": "unknown",
+            "storage": "unknown",
+        }
+
+    @pytest.mark.django_db(transaction=True)
+    def test_finds_jobs_that_nobody_takes(self) -> None:
+        assert health.jobs_are_done()
+        Job.objects.create(id=uuid7(), name="core.some", max_attempts=1, lease_seconds=60)
+        assert health.jobs_are_done()
+        Job.objects.update(run_at=clock.now() - timedelta(seconds=health.LATE_SECONDS + 1))
+        assert not health.jobs_are_done()
+
+    def test_finds_a_folder_that_takes_no_files(self, settings: Any, tmp_path: Path) -> None:
+        settings.EXPORTS_FOLDER = tmp_path / "exports"
+        assert health.storage_takes_files()
+        (tmp_path / "file").touch()
+        settings.EXPORTS_FOLDER = tmp_path / "file"
+        assert not health.storage_takes_files()
+
+    def test_finds_a_broker_that_is_away(self, tmp_path: Path) -> None:
+        with filesystem_broker(tmp_path):
+            assert health.broker_answers()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        with published_to(f"amqp://127.0.0.1:{port}//", {}):
+            assert not health.broker_answers()
+
+    def test_keeps_an_answer_for_as_long_as_it_is_told(self) -> None:
+        answers = iter([True, False])
+        probe = Probe(lambda: next(answers), kept_seconds=60)
+        assert [probe.answers() for _ in range(3)] == [True] * 3
 
     def test_gives_up_on_a_hanging_part_and_keeps_one_thread_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.05)

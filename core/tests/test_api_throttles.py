@@ -34,8 +34,9 @@ class TestAtOnce:
             assert sum(passed) == limit
 
     def test_lets_more_through_where_the_limit_is_higher(self) -> None:
-        # The negative control: it is the limit that holds them back.
-        assert sum(race(*[lambda: passes(limit=CALLERS)] * CALLERS)) == CALLERS
+        # The negative control: it is the limit that holds them back. Not exactly so high: whoever began to wait before
+        # the first one was counted has an older moment, and with it a little less of the last attempt.
+        assert sum(race(*[lambda: passes(limit=2 * CALLERS)] * CALLERS)) == CALLERS
 
     def test_counts_a_hit_whose_request_is_refused_afterwards(self) -> None:
         for _ in range(2):

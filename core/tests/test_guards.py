@@ -8,6 +8,7 @@ import pytest
 
 from core.models import IdempotencyRecord, Throttle
 from core.tests.guards import SOME_MOMENT, Case, Change, Copy, GuardTests, Rows
+from core.tests.made_once import made_once
 
 NEW: Final = {"id": 2_000_000_000}
 
@@ -32,7 +33,7 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     return {
         "record": IdempotencyRecord.objects.create(caller="api_key:1", key="k", request_hash="0" * 64),

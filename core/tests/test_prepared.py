@@ -14,6 +14,7 @@ from django.db.transaction import TransactionManagementError
 from pytest_django import DjangoAssertNumQueries
 
 from core import prepared
+from core.database_roles import as_owner
 from core.tests.racing import race
 
 _ECHO = """
@@ -128,7 +129,7 @@ def test_follows_django_to_a_new_connection() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_tells_django_that_a_connection_is_lost() -> None:
     before = _pid()
-    with pytest.raises(OperationalError):
+    with pytest.raises(OperationalError), as_owner():
         prepared.fetch_one("SELECT pg_terminate_backend(pg_backend_pid())", {})
     # This is what Django does between requests.
     connection.close_if_unusable_or_obsolete()
