@@ -8,7 +8,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People and access")
 
     def ready(self) -> None:
-        from accounts import roles
+        from accounts import roles, runtime_settings  # noqa: F401 - the settings register themselves
         from accounts.api import key_use, schema  # noqa: F401 - drf-spectacular finds the scheme by its being imported
 
         key_use.connect()

@@ -22,7 +22,7 @@ from core.actors import SYSTEM
 from core.database import told_to_database
 
 # Whose permissions a pattern never reaches: sessions are secrets, and groups come from this file.
-_FRAMEWORK: Final = frozenset({"admin", "auth", "contenttypes", "sessions"})
+FRAMEWORK: Final = frozenset({"admin", "auth", "contenttypes", "sessions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Role:
 
     def allows(self, app: str, codename: str) -> bool:
         """Whether the role has a permission."""
-        return app not in _FRAMEWORK and any(fnmatchcase(f"{app}.{codename}", pattern) for pattern in self.may)
+        return app not in FRAMEWORK and any(fnmatchcase(f"{app}.{codename}", pattern) for pattern in self.may)
 
 
 _READ: Final = ("*.view_*",)
@@ -55,18 +55,34 @@ ROLES: Final[Mapping[str, Role]] = {
                 *_READ,
                 "accounts.change_user",
                 "audit.change_adminalert",
+                "billing.add_creditrequest",
+                "billing.approve_creditrequest",
                 "billing.*_tariff",
                 "billing.*_promocode",
                 "billing.*_invoice",
                 "billing.*_payment",
+                "billing.*_subscription",
+                "billing.*_trial",
                 "billing.*_wallet",
+                "billing.issue_refund",
+                "billing.change_statementline",
+                "billing.change_webhookdelivery",
                 "core.change_job",
+                "core.export_invoices",
+                "core.export_kpis",
+                "core.export_ledger",
             ),
         ),
         Role(
             "support",
             _("support: reads everything, runs jobs again, gives small credits"),
-            (*_READ, "audit.change_adminalert", "billing.credit_wallet", "core.change_job"),
+            (
+                *_READ,
+                "audit.change_adminalert",
+                "billing.change_webhookdelivery",
+                "billing.credit_wallet",
+                "core.change_job",
+            ),
         ),
         Role("viewer", _("viewer: reads"), _READ),
     )

@@ -13,6 +13,8 @@ SCOPES: Final[Mapping[str, Promise]] = {
     "billing:write": _("make invoices, charge and hold tokens"),
     "payments:write": _("record payments"),
     "grants:write": _("give tokens away"),
+    "webhooks:write": _("say where webhooks are sent, and send them again"),
     "audit:read": _("read the audit log"),
-    "staff": _("do what staff do: tariffs, promo codes, the audit log"),
+    "bots:write": _("connect Telegram bots"),
+    "staff": _("do what staff do: tariffs, promo codes, alerts, the audit log"),
 }

@@ -3,6 +3,6 @@ Admin of people, companies, keys and roles, a file for each noun. Django looks f
 own.
 """
 
-from accounts.admin import api_keys, companies, roles, users, wording
+from accounts.admin import api_keys, companies, roles, security, users, wording
 
-__all__ = ["api_keys", "companies", "roles", "users", "wording"]
+__all__ = ["api_keys", "companies", "roles", "security", "users", "wording"]

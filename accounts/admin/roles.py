@@ -24,7 +24,15 @@ _VERBS: Final[Mapping[str, Text]] = {
     "add": _("add"),
     "change": _("change"),
     "delete": _("delete"),
-    "credit": _("credit by hand"),
+    "credit_wallet": _("credit by hand"),
+    "approve_creditrequest": _("approve a colleague's"),
+    "export_audit": _("export the audit log"),
+    "export_invoices": _("export invoices"),
+    "export_kpis": _("export the key figures"),
+    "export_ledger": _("export the ledger"),
+    "export_users": _("export people"),
+    "issue_refund": _("send money back"),
+    "manage_staff": _("hire, dismiss and give roles"),
 }
 
 admin.site.unregister(Group)
@@ -63,8 +71,8 @@ class RoleAdmin(FactsAdmin[Group]):
     def _permissions(self, row: Group) -> Panel:
         allowed: dict[str, list[str]] = defaultdict(list)
         for permission in row.permissions.select_related("content_type").order_by("content_type", "codename"):
-            verb = _VERBS.get(permission.codename.partition("_")[0])
-            allowed[permission.content_type.name].append(str(verb or permission.codename.replace("_", " ")))
+            verb = _VERBS.get(permission.codename) or _VERBS.get(permission.codename.partition("_")[0])
+            allowed[permission.content_type.name].append(str(verb or permission.codename))
         return Panel(
             title=_("What they may do"),
             columns=(Column(_("of what")), Column(_("what"))),

@@ -18,12 +18,13 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 from accounts import queries
 from accounts.balances import BalanceView, balances_of
 from accounts.models import ApiKey, Membership, User
-from accounts.operations import users
+from accounts.operations import second_factors, staff, users
 from accounts.roles import ROLES
 from audit.models import AuditLog
 from core.actors import Actor
 from core.admin.deeds import Outcome, deed, list_deed
 from core.admin.display import NOTHING, Text, badge, change_url, code, link, list_url, moment, number, object_link
+from core.admin.exports import ExportsAdmin
 from core.admin.filters import range_filter
 from core.admin.forms import DeedForm, OperationForm, ReasonField, ReasonForm, text_widget
 from core.admin.pages import OperationAdmin
@@ -75,6 +76,10 @@ class StaffForm(DeedForm):
     reason = ReasonField(required=False)
 
 
+def _is_staff(user: User) -> bool:
+    return user.is_staff
+
+
 class KindFilter(admin.SimpleListFilter):
     """Both rare kinds have an index of their own."""
 
@@ -94,17 +99,18 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(OperationAdmin[User]):
+class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
     """Customers and staff."""
 
     form = UserForm
+    export = "users"
     keyset = ("-created_at", "-id")
     list_display = ("name", "shown_username", "shown_telegram_id", "shown_tokens", "shown_state", "registered")
     list_filter = (KindFilter, range_filter("created_at", _("registered")))
     search_fields = ("username",)
     search_help_text = _("A Telegram id, an id, or the beginning of a username or login")
-    actions_list = ("employ",)
-    actions_detail = ("set_role", "keep_out", "let_in", "anonymise")
+    actions_list = ("employ", "export_rows")
+    actions_detail = ("set_role", "reset_factor", "keep_out", "let_in", "dismiss", "anonymise")
     readonly_fields = (
         "name",
         "shown_state",
@@ -160,10 +166,16 @@ class UserAdmin(OperationAdmin[User]):
     def is_offered(self, request: HttpRequest, row: User, name: str) -> bool:
         if row.anonymised_at:
             return False
-        return {"set_role": row.is_staff, "keep_out": row.is_active, "let_in": not row.is_active}.get(name, True)
+        # Nobody does to themselves what takes their own rights away.
+        if row.pk == request.user.pk and name in {"set_role", "reset_factor", "keep_out", "dismiss", "anonymise"}:
+            return False
+        if name == "reset_factor":
+            return queries.find_factor_since(row.pk) is not None
+        staffs = dict.fromkeys(("set_role", "dismiss"), row.is_staff)
+        return {**staffs, "keep_out": row.is_active, "let_in": not row.is_active}.get(name, True)
 
     def has_staff_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        return request.user.has_perm("accounts.add_user")
+        return request.user.has_perm("accounts.manage_staff")
 
     def has_door_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         if not request.user.has_perm("accounts.change_user"):
@@ -181,6 +193,7 @@ class UserAdmin(OperationAdmin[User]):
         form=StaffForm,
         icon="person_add",
         explanation=_("They log in here with this login and password. What they may do follows from their role."),
+        step_up=True,
     )
     def employ(self, request: HttpRequest, form: StaffForm, by: Actor) -> Outcome:
         told = dict(form.cleaned_data)
@@ -193,6 +206,7 @@ class UserAdmin(OperationAdmin[User]):
         form=RoleForm,
         icon="shield_person",
         explanation=_("The new role takes the place of what they had, beginning with their next request."),
+        step_up=True,
     )
     def set_role(self, request: HttpRequest, user: User, form: RoleForm, by: Actor) -> Outcome:
         role = form.cleaned_data["role"] or None
@@ -200,17 +214,48 @@ class UserAdmin(OperationAdmin[User]):
         return _("The role is set.")
 
     @deed(
+        title=_("Reset the second factor"),
+        permission="staff",
+        icon="phonelink_erase",
+        variant="danger",
+        explanation=_(
+            "For a colleague who has lost the phone and the backup codes: make sure that it is they who ask. All of "
+            "their sessions end. Where everybody must have a second factor, they set up a new one at their next login."
+        ),
+        step_up=True,
+    )
+    def reset_factor(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
+        second_factors.reset(user_id=user.pk, reason=form.cleaned_data["reason"], by=by)
+        return _("The second factor is reset.")
+
+    @deed(
+        title=_("No longer works here"),
+        permission="staff",
+        icon="person_remove",
+        variant="danger",
+        explanation=_(
+            "Their login, password, role, second factor, sessions and API keys end at once. The person stays, with all "
+            "that they did."
+        ),
+        step_up=True,
+    )
+    def dismiss(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
+        staff.dismiss(user_id=user.pk, reason=form.cleaned_data["reason"], by=by)
+        return _("They no longer work here.")
+
+    @deed(
         title=_("Keep out"),
         permission="door",
         icon="block",
         variant="danger",
+        step_up=_is_staff,
         explanation=_("They can no longer log in, and their API keys stop working. Their money stays where it is."),
     )
     def keep_out(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
         users.set_active(user_id=user.pk, is_active=False, reason=form.cleaned_data["reason"], by=by)
         return _("They are kept out.")
 
-    @deed(title=_("Let in again"), permission="door", icon="lock_open")
+    @deed(title=_("Let in again"), permission="door", icon="lock_open", step_up=_is_staff)
     def let_in(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
         users.set_active(user_id=user.pk, is_active=True, reason=form.cleaned_data["reason"], by=by)
         return _("They are let in again.")
@@ -224,6 +269,7 @@ class UserAdmin(OperationAdmin[User]):
             "Names, Telegram id, login, rights and keys are forgotten for good, which cannot be undone. What they paid "
             "and did stays, nameless."
         ),
+        step_up=_is_staff,
     )
     def anonymise(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
         users.anonymise(user_id=user.pk, reason=form.cleaned_data["reason"], by=by)
@@ -239,7 +285,7 @@ class UserAdmin(OperationAdmin[User]):
         )
 
     def get_panels(self, request: HttpRequest, row: User) -> Sequence[Panel]:
-        return [*panels_of(request, row), self._companies(row), self._keys(row), self._deeds(row)]
+        return [*panels_of(request, row), self._companies(row), self._keys(row), self._sessions(row), self._deeds(row)]
 
     def _companies(self, row: User) -> Panel:
         found = Membership.objects.filter(user=row).select_related("company").order_by("-id")[:_SHOWN]
@@ -260,6 +306,17 @@ class UserAdmin(OperationAdmin[User]):
                 for each in found
             ],
             empty=_("None."),
+        )
+
+    def _sessions(self, row: User) -> Panel:
+        return Panel(
+            title=_("Where they are logged in"),
+            columns=(Column(_("browser")), Column(_("address")), Column(_("way in")), Column(_("last used"))),
+            rows=[
+                (each.user_agent or NOTHING, each.ip or NOTHING, each.get_way_display(), moment(each.last_used_at))
+                for each in queries.list_sessions(row.pk)[:_SHOWN]
+            ],
+            empty=_("Nowhere."),
         )
 
     def _deeds(self, row: User) -> Panel:

@@ -12,10 +12,11 @@ import structlog
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts import queries
-from accounts.api import key_use
+from accounts import limits, queries
+from accounts.api import key_use, throttles
 from accounts.errors import ApiKeyElsewhere
 from accounts.rules import keys
+from accounts.runtime_settings import API_KEY_REQUESTS_PER_MINUTE
 from core.actors import Actor, circumstances
 from core.errors import CredentialsInvalid
 
@@ -35,6 +36,7 @@ class ApiKeyCredentials:
     scopes: frozenset[str]
     actor: Actor
     allowed_networks: tuple[str, ...] = ()
+    requests_per_minute: int = API_KEY_REQUESTS_PER_MINUTE.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 
         :raises core.errors.CredentialsInvalid: the key is malformed, unknown, revoked or expired
         :raises accounts.errors.ApiKeyElsewhere: the key is good, but not from here
+        :raises core.errors.RateLimited: the key has made too many requests, or too many bad keys came from here
+        :raises core.errors.Unavailable: neither can be counted now
         """
         shown = _shown(request.META)
         if shown is None:
@@ -86,6 +90,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         if not keys.is_allowed_from(circumstances().ip, credentials.allowed_networks):
             log.warning("api_key_elsewhere", api_key=str(credentials.key_id), ip=circumstances().ip)
             raise ApiKeyElsewhere
+        throttles.count_request(
+            key_id=credentials.key_id, per_minute=credentials.requests_per_minute, method=request.method
+        )
         request._request.actor = credentials.actor  # type: ignore[attr-defined]  # the request's log line names it
         return ApiKeyCaller(credentials.key_id, credentials.actor.label), credentials
 
@@ -108,6 +115,8 @@ def _credentials(shown: str) -> ApiKeyCredentials:
     if row is None or not key.fits(row.secret_hash):
         _answers.pop(digest, None)
         log.warning("api_key_refused", prefix=key.prefix)
+        # Only what is refused is counted: whoever shows a good key from the same address is not held up by others.
+        throttles.count_from_here(limits.KEYS_REFUSED_FROM_AN_ADDRESS)
         raise CredentialsInvalid
     credentials = ApiKeyCredentials(
         key_id=row.id,
@@ -116,6 +125,7 @@ def _credentials(shown: str) -> ApiKeyCredentials:
             kind="api_key", id=str(row.id), label=row.name, user_id=str(row.owner_id) if row.owner_id else None
         ),
         allowed_networks=row.allowed_networks,
+        requests_per_minute=row.requests_per_minute,
     )
     believed = BELIEVED_SECONDS if row.expires_in is None else min(BELIEVED_SECONDS, row.expires_in.total_seconds())
     if len(_answers) >= _MOST_ANSWERS:

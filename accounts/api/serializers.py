@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +13,9 @@ from accounts.balances import NOTHING, BalanceView
 from accounts.models import User
 from core.api.fields import BoolField, IdField, IntField, MomentField, TextField
 from core.api.serializers import ListParams, StrictSerializer
+
+_TELEGRAMS: Final = ("username", "is_premium")
+_NOT_YOURS: Final = _("Telegram says this of a person, nobody else.")
 
 
 class UserSerializer(serializers.Serializer[User]):
@@ -67,6 +70,21 @@ class ProfileSerializer(StrictSerializer):
     def to_internal_value(self, data: object) -> Any:
         """The operation's arguments, where None means "not told"."""
         return {name: _none_said(name, value) for name, value in super().to_internal_value(data).items()}
+
+
+class OwnProfileSerializer(ProfileSerializer):
+    """What people may say of themselves. An @name is looked people up by, and Premium has its price."""
+
+    def to_internal_value(self, data: object) -> Any:
+        """
+        The operation's arguments.
+
+        :raises rest_framework.exceptions.ValidationError: what only Telegram says was said
+        """
+        told = super().to_internal_value(data)
+        if strange := [name for name in _TELEGRAMS if name in told]:
+            raise serializers.ValidationError({name: [_NOT_YOURS] for name in strange})
+        return told
 
 
 class FirstSightSerializer(ProfileSerializer):

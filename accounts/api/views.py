@@ -13,20 +13,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import queries
-from accounts.api.serializers import FirstSightSerializer, ProfileSerializer, UserParams, UserSerializer
+from accounts.api import throttles
+from accounts.api.serializers import (
+    FirstSightSerializer,
+    OwnProfileSerializer,
+    ProfileSerializer,
+    UserParams,
+    UserSerializer,
+)
 from accounts.balances import balances_of
 from accounts.errors import ReferralCodeUnknown, UserAnonymised, UserNotFound
 from accounts.models import User
 from accounts.operations import users
 from core.api.declarations import Example, documented
 from core.api.pagination import Keyset, paged
-from core.api.permissions import ScopePermission, has_scope
+from core.api.permissions import Own, by_method, may
 from core.api.views import ApiView
 from core.errors import ValidationFailed
 
 _DIGITS: Final = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
-_ANNA: Final = {
+ANNA: Final = {
     "id": "01980f2a-3b4c-7d5e-8f90-123456789abc",
     "telegram_id": 700000001,
     "username": "anna",
@@ -43,7 +50,7 @@ _ANNA: Final = {
     "updated_at": "2026-01-31T12:00:00Z",
 }
 
-
+_SELF: Final = Own("user_id", otherwise=UserNotFound)
 _TELEGRAM_ID: Final = OpenApiParameter(
     "telegram_id",
     {"type": "integer", "format": "int64", "minimum": 1},
@@ -53,7 +60,8 @@ _TELEGRAM_ID: Final = OpenApiParameter(
 
 
 class UserByTelegramView(ApiView):
-    permission_classes = [has_scope("users:write")]
+    # A bot's own: whoever writes to it is registered, by nobody else's hand.
+    permission_classes = [may(scopes=("users:write",))]
 
     @extend_schema(parameters=[_TELEGRAM_ID])
     @documented(
@@ -62,7 +70,7 @@ class UserByTelegramView(ApiView):
         answers={200: UserSerializer, 201: UserSerializer},
         errors=[ReferralCodeUnknown],
         examples=[
-            Example("first message", body={"username": "anna", "first_name": "Anna"}, answer=_ANNA, status=201),
+            Example("first message", body={"username": "anna", "first_name": "Anna"}, answer=ANNA, status=201),
         ],
     )
     def put(self, request: Request, telegram_id: str) -> Response:
@@ -71,18 +79,20 @@ class UserByTelegramView(ApiView):
         updated, and however many first messages arrive at once make one person. The referrer is bound on 201 only.
         """
         user, is_new = users.get_or_create_from_telegram(telegram_id=_number(telegram_id), **self.body(), by=self.actor)
+        if is_new:
+            throttles.watch_registrations(self.actor)
         return Response(_shown(user), status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
 class UserListView(ApiView):
-    permission_classes = [has_scope("users:read")]
+    permission_classes = [may(scopes=("users:read",), permission="accounts.view_user")]
 
     @documented(
         summary="List customers, newest first",
         operation_id="users_list",
         query=UserParams,
         answers={200: paged(UserSerializer)},
-        examples=[Example("a page", answer={"results": [_ANNA], "next": None, "previous": None})],
+        examples=[Example("a page", answer={"results": [ANNA], "next": None, "previous": None})],
     )
     def get(self, request: Request) -> Response:
         """Everybody who was ever seen, and staff. ``search`` finds by id and by the beginning of a username."""
@@ -94,18 +104,21 @@ class UserListView(ApiView):
 
 
 class UserView(ApiView):
-    def get_permissions(self) -> list[ScopePermission]:
-        """Reading and changing are two rights."""
-        return [has_scope("users:write" if self.request.method == "PATCH" else "users:read")()]
+    permission_classes = [
+        by_method(
+            GET=may(scopes=("users:read",), permission="accounts.view_user", own=_SELF),
+            PATCH=may(scopes=("users:write",), permission="accounts.change_user", own=_SELF),
+        )
+    ]
 
     @documented(
         summary="One customer",
         answers={200: UserSerializer},
         errors=[UserNotFound],
-        examples=[Example("found", answer=_ANNA)],
+        examples=[Example("found", answer=ANNA)],
     )
     def get(self, request: Request, user_id: UUID) -> Response:
-        """A person with their balance."""
+        """A person with their balance. People see themselves, servers see whom they may."""
         return Response(_shown(queries.get_user(user_id)))
 
     @documented(
@@ -113,11 +126,15 @@ class UserView(ApiView):
         body=ProfileSerializer,
         answers={200: UserSerializer},
         errors=[UserNotFound, UserAnonymised],
-        examples=[Example("a new name", body={"first_name": "Anna"}, answer=_ANNA)],
+        examples=[Example("a new name", body={"first_name": "Anna"}, answer=ANNA)],
     )
     def patch(self, request: Request, user_id: UUID) -> Response:
-        """What is absent stays as it is. The Telegram id and the referrer never change."""
-        return Response(_shown(users.update(user_id=user_id, **self.body(), by=self.actor)))
+        """
+        What is absent stays as it is. The Telegram id and the referrer never change. People say of themselves what
+        they are called and which language they read; the rest is Telegram's to say.
+        """
+        told = self.read(OwnProfileSerializer) if self.admission.only_of else self.body()
+        return Response(_shown(users.update(user_id=user_id, **told, by=self.actor)))
 
 
 def _number(text: str) -> int:

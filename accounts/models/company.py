@@ -79,4 +79,4 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.role} {self.user_id}"
+        return f"{self.get_role_display()} {self.user_id}"

@@ -12,6 +12,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.balances import balance_of
@@ -84,6 +85,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May enter the Admin."))
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False, db_index=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    # How often all of their sessions were ended at once. Those of Admin remember it, and are over when it has moved.
+    lockouts = models.PositiveIntegerField(_("lockouts"), default=0, db_default=0, editable=False)
     # When everything that says who this is was forgotten. Their money and history stay.
     anonymised_at = models.DateTimeField(_("anonymised"), null=True, blank=True, editable=False)
 
@@ -96,6 +99,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        permissions: ClassVar[list[tuple[str, Any]]] = [("manage_staff", "Can hire, dismiss and give roles")]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["-created_at", "-id"], name="accounts_user_newest_first"),
             # Few among very many, each a list of Admin's.
@@ -134,6 +138,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         name = f"{self.first_name} {self.last_name}".strip() or self.login or self.username
         return name or (f"Telegram {self.telegram_id}" if self.telegram_id else str(self.id))
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session of Admin must fit: it is over with the password, and with each lockout."""
+        salt = "accounts.models.user.session"
+        return salted_hmac(salt, f"{self.lockouts}:{self.password}", secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def token_balance(self) -> int:

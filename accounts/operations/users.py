@@ -12,8 +12,9 @@ from django.core.exceptions import ValidationError
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from accounts import errors, events, locks
-from accounts.models import ApiKey, User
+from accounts import errors, events, locks, superadmins
+from accounts.models import ApiKey, LoginToken, SecondFactor, Session, User
+from accounts.operations import second_factors
 from accounts.roles import ROLES
 from audit.operations import records
 from core.actors import Actor
@@ -119,7 +120,7 @@ def create_staff(
     :raises errors.RoleNotYoursToGive: whoever acts is no superadmin
     :raises core.errors.ValidationFailed: the login or a name is not acceptable
     """
-    _require_superadmin(by)
+    superadmins.require(by)
     group = _group(role)
     user = User(login=login.strip(), first_name=first_name, last_name=last_name, is_staff=True)
     try:
@@ -155,17 +156,28 @@ def set_role(*, user_id: UUID, role: str | None, by: Actor, reason: str) -> User
     :raises errors.NotStaff: the person does not work here
     :raises errors.RoleUnknown: there is no such role
     :raises errors.RoleNotYoursToGive: whoever acts is no superadmin
+    :raises errors.NotYourself: it is their own role
+    :raises errors.LastSuperadmin: the person is the only superadmin
     """
     if not reason.strip():
         raise ReasonMissing
-    _require_superadmin(by)
+    superadmins.require(by)
     group = _group(role)
+    superadmins.hold(user_id)
     user = locks.user(user_id)
     if not user.is_staff:
         raise errors.NotStaff
     had = sorted(user.groups.values_list("name", flat=True))
     wanted = [role] if role else []
-    if had != wanted:
+    # Who is less than superadmin is less than what `createsuperuser` made, too.
+    is_demoted = user.is_superuser and role != superadmins.ROLE
+    if had != wanted or is_demoted:
+        superadmins.require_somebody_else(user_id, by)
+        if role != superadmins.ROLE:
+            superadmins.require_another(user)
+        if is_demoted:
+            User.objects.filter(pk=user.pk).update(is_superuser=False)
+            user.is_superuser = False
         user.groups.set([group] if group else [])
         records.record(
             "accounts.staff.role_set", entity=user, by=by, reason=reason, old={"roles": had}, new={"roles": wanted}
@@ -181,11 +193,17 @@ def set_active(*, user_id: UUID, is_active: bool, by: Actor, reason: str) -> Use
     :raises core.errors.ReasonMissing: no reason is given
     :raises errors.UserNotFound: there is no such person
     :raises errors.UserAnonymised: the person was forgotten
+    :raises errors.NotYourself: they would keep themselves out
+    :raises errors.LastSuperadmin: the person is the only superadmin
     """
     if not reason.strip():
         raise ReasonMissing
+    superadmins.hold(user_id)
     user = _known(user_id)
     if user.is_active != is_active:
+        if not is_active:
+            superadmins.require_somebody_else(user_id, by)
+            superadmins.require_another(user)
         user.is_active = is_active
         user.save(update_fields=["is_active", "updated_at"])
         deed = "accounts.user.activated" if is_active else "accounts.user.deactivated"
@@ -202,12 +220,18 @@ def anonymise(*, user_id: UUID, by: Actor, reason: str) -> User:
 
     :raises core.errors.ReasonMissing: no reason is given
     :raises errors.UserNotFound: there is no such person
+    :raises errors.NotYourself: one of the staff would forget themselves
+    :raises errors.LastSuperadmin: the person is the only superadmin
     """
     if not reason.strip():
         raise ReasonMissing
+    superadmins.hold(user_id)
     user = locks.user(user_id)
     if user.anonymised_at:
         return user
+    if user.is_staff:
+        superadmins.require_somebody_else(user_id, by)
+        superadmins.require_another(user)
     for name in ("username", "first_name", "last_name", "language_code", "timezone"):
         setattr(user, name, "")
     user.telegram_id = None
@@ -218,7 +242,12 @@ def anonymise(*, user_id: UUID, by: Actor, reason: str) -> User:
     User.objects.filter(pk=user.pk).update(anonymised_at=CoreNow(), last_login=None)
     user.groups.clear()
     user.user_permissions.clear()
+    if factor := SecondFactor.objects.filter(user=user).first():
+        second_factors.forget(factor)
     ApiKey.objects.filter(owner=user, revoked_at=None).update(revoked_at=CoreNow())
+    # Their sessions have ended with the password; where they were is forgotten with them.
+    Session.objects.filter(user=user).update(ip="", user_agent="")
+    LoginToken.objects.filter(user=user).update(ip="", user_agent="")
     records.record("accounts.user.anonymised", entity=user, by=by, reason=reason)
     return User.objects.get(pk=user.pk)
 
@@ -278,14 +307,3 @@ def _group(role: str | None) -> Group | None:
     if role not in ROLES:
         raise errors.RoleUnknown(fields={"role": [", ".join(ROLES)]})
     return Group.objects.get(name=role)
-
-
-def _require_superadmin(by: Actor) -> None:
-    """Nobody makes themselves, or a friend, more than they are. The installation itself may."""
-    if by.kind == "system":
-        return
-    person = User.objects.filter(pk=by.user_id or by.id).first() if by.kind in {"user", "shell"} else None
-    if person is None or not person.is_active:
-        raise errors.RoleNotYoursToGive
-    if not (person.is_superuser or person.groups.filter(name="superadmin").exists()):
-        raise errors.RoleNotYoursToGive

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import factory
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 
-from accounts.models import ApiKey, Company, Membership, User
+from accounts.models import ApiKey, Company, Membership, Session, User
+from accounts.operations import sessions
+from accounts.operations.sessions import Tokens
+from accounts.people import actor_of
 from accounts.rules import keys
+from core.actors import under
 
 STAFF_PASSWORD = "correct horse battery staple"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64)"
+ADDRESS = "192.0.2.7"
+
+
+# Hashing is slow on purpose; one hash does for all.
+_hashed = cache(make_password)
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
@@ -36,7 +47,7 @@ class StaffFactory(factory.django.DjangoModelFactory[User]):
         skip_postgeneration_save = True
 
     login = factory.Sequence(lambda n: f"staff_{n}")
-    password = factory.LazyFunction(lambda: make_password(STAFF_PASSWORD))
+    password = factory.LazyFunction(lambda: _hashed(STAFF_PASSWORD))
     first_name = factory.Sequence(lambda n: f"Staff {n}")
     is_staff = True
 
@@ -81,3 +92,14 @@ def api_key_header(*scopes: str, **fields: Any) -> dict[str, str]:
     key = keys.new()
     ApiKeyFactory.create(key=key, scopes=list(scopes), **fields)
     return {"Authorization": f"Api-Key {key}"}
+
+
+def opened(user: User, *, ip: str = ADDRESS, user_agent: str = BROWSER) -> Tokens:
+    """A session of a person, as if they had come in through the Mini App."""
+    with under(ip=ip):
+        return sessions.open(user_id=user.pk, way=Session.Way.TELEGRAM, user_agent=user_agent, by=actor_of(user))
+
+
+def bearer_header(user: User) -> dict[str, str]:
+    """The headers of a person in a new session: ``client.get(url, headers=...)``."""
+    return {"Authorization": f"Bearer {opened(user).access}"}

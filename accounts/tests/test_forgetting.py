@@ -58,6 +58,7 @@ def test_keeps_the_row_its_referrals_and_its_history() -> None:
 
 
 def test_takes_login_rights_and_keys() -> None:
+    StaffFactory.create(role="superadmin")
     user = StaffFactory.create(role="operator", is_superuser=True, telegram_id=7)
     user.user_permissions.add(Permission.objects.earliest("pk"))
     key = ApiKeyFactory.create(owner=user)

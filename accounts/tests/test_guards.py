@@ -15,7 +15,7 @@ from accounts.tests.factories import (
     UserFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("as_the_owner")]
 
 
 def _sql(statement: str, *params: object) -> None:

@@ -8,12 +8,14 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 
-from accounts.models import User
-from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, StaffFactory
+from accounts.models import BackupCode, SecondFactor, User
+from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, StaffFactory, opened
+from accounts.tests.phones import enrolled
 from audit.tests.recorded import Case, RecordTests
 from core.ids import uuid7
 from core.tests.guards import SOME_MOMENT, Change, Copy, Delete, GuardTests, Id, Rows
 from core.tests.guards import Case as GuardCase
+from core.tests.made_once import made_once
 
 LINK: Final = 2_000_000_000
 
@@ -39,6 +41,23 @@ CASES: Final = [
         "accounts.apikey.updated",
         untold=Change("key", {"last_used_at": SOME_MOMENT}),
     ),
+    Case(
+        "accounts_session_is_audited",
+        Change("session", {"ip": "192.0.2.9"}),
+        "accounts.session.updated",
+        untold=Change("session", {"last_used_at": SOME_MOMENT}),
+    ),
+    Case("accounts_session_is_audited", Change("session", {"verified_at": SOME_MOMENT}), "accounts.session.updated"),
+    Case(
+        "accounts_secondfactor_is_audited",
+        Change("factor", {"confirmed_at": SOME_MOMENT}),
+        "accounts.secondfactor.updated",
+        untold=Change("factor", {"last_step": 7}),
+    ),
+    Case("accounts_secondfactor_is_audited", Delete("factor"), "accounts.secondfactor.deleted"),
+    Case("accounts_backupcode_is_audited", Change("code", {"used_at": SOME_MOMENT}), "accounts.backupcode.updated"),
+    Case("accounts_backupcode_is_audited", Delete("code"), "accounts.backupcode.deleted"),
+    Case("accounts_session_is_audited", Copy("session", {"id": uuid7()}), "accounts.session.created"),
     Case("accounts_user_groups_is_audited", Delete("user's group"), "accounts.user.right_taken"),
     Case(
         "accounts_user_groups_is_audited",
@@ -61,9 +80,10 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     user, group = StaffFactory.create(), Group.objects.create(name="Empty")
+    factor, coded = (_factor(each) for each in (user, StaffFactory.create()))
     given, other = Permission.objects.all()[:2]
     filled = Group.objects.create(name="Filled")
     user.groups.add(filled)
@@ -74,12 +94,20 @@ def rows() -> Rows:
         "company": CompanyFactory.create(),
         "place": MembershipFactory.create(),
         "key": ApiKeyFactory.create(),
+        "session": opened(user).session,
+        "factor": factor,
+        "code": BackupCode.objects.create(factor=coded, digest=b"x" * 32),
         "group": group,
         "permission": other,
         "user's group": _link(User.groups.through, group=filled),
         "user's permission": _link(User.user_permissions.through, permission=given),
         "group's permission": _link(Group.permissions.through, group=filled),
     }
+
+
+def _factor(user: User) -> SecondFactor:
+    enrolled(user)
+    return SecondFactor.objects.get(user=user)
 
 
 def _link(through: type[Model], **ends: Model) -> Model:

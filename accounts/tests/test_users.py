@@ -14,6 +14,7 @@ from accounts.operations import users
 from accounts.tests.factories import StaffFactory, UserFactory
 from audit.models import AuditLog
 from core.actors import SYSTEM, Actor
+from core.database_roles import as_owner
 from core.errors import DomainError, ReasonMissing, ValidationFailed
 from core.tests.racing import race
 
@@ -170,7 +171,7 @@ class TestFirstMessagesAtOnce:
 
     def test_would_make_many_without_accounts_user_telegram_id_key(self) -> None:
         constraint = "accounts_user_telegram_id_key"
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE accounts_user DROP CONSTRAINT {constraint}")
             try:
                 race(*[partial(meet, telegram_id=7)] * 8)
@@ -354,4 +355,4 @@ class TestBalances:
 def test_every_refusal_is_known_to_the_catalogue() -> None:
     own = {error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, DomainError)}
 
-    assert {error.code.partition(".")[0] for error in own - {DomainError}} == {"accounts"}
+    assert {error.code.partition(".")[0] for error in own - {DomainError}} == {"accounts", "auth"}

@@ -1,30 +1,39 @@
 """``manage.py create_api_key --name NAME --scope SCOPE …``: issues a key and prints it, once."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import queries
 from accounts.operations import api_keys
 from accounts.scopes import SCOPES
 from core.actors import SYSTEM, under
+from core.commands import InBothLanguages
 from core.errors import DomainError
 
 
-class Command(BaseCommand):
-    help = "Issue an API key and print it. It cannot be shown again."
+class Command(InBothLanguages, BaseCommand):
+    summary = gettext_lazy("Issue an API key and print it. It cannot be shown again.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--name", required=True, help="what the key is for, as people will read it")
+        parser.add_argument("--name", required=True, help=_("what the key is for, as people will read it"))
         parser.add_argument(
-            "--scope", action="append", required=True, metavar="SCOPE", help=f"may be repeated: {', '.join(SCOPES)}"
+            "--scope",
+            action="append",
+            required=True,
+            metavar="SCOPE",
+            help=_("may be repeated: %(scopes)s") % {"scopes": ", ".join(SCOPES)},
         )
-        parser.add_argument("--owner", metavar="LOGIN", help="whose key it is; it works while they may come in")
-        parser.add_argument("--expires-in-days", type=_days, metavar="N")
+        parser.add_argument("--owner", metavar="LOGIN", help=_("whose key it is; it works while they may come in"))
         parser.add_argument(
-            "--allow-from", action="append", default=[], metavar="CIDR", help="may be repeated; default: anywhere"
+            "--expires-in-days", type=_days, metavar="N", help=_("how long it works; default: for ever")
+        )
+        parser.add_argument(
+            "--allow-from", action="append", default=[], metavar="CIDR", help=_("may be repeated; default: anywhere")
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,5 +55,5 @@ class Command(BaseCommand):
 def _days(text: str) -> timedelta:
     try:
         return timedelta(days=int(text))
-    except OverflowError:
-        raise ValueError from None
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(_("%(text)s is no number of days.") % {"text": text}) from None

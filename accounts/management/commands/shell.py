@@ -21,22 +21,24 @@ from django.core.management.commands import shell
 from django.db import connection
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import queries
 from core.actors import Actor, under
+from core.commands import InBothLanguages
 from core.database import tell_session
 from core.errors import DomainError
 
 
-class Command(shell.Command):
-    help = "Open the support shell: read-only, or with --as and --reason as somebody who may write."
+class Command(InBothLanguages, shell.Command):
+    summary = gettext_lazy("Open the support shell: read-only, or with --as and --reason as somebody who may write.")
 
     actor: Actor | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--as", dest="login", metavar="LOGIN", help="who you are: your login as staff")
-        parser.add_argument("--reason", metavar="TEXT", help="why you are here; the audit log keeps it")
+        parser.add_argument("--as", dest="login", metavar="LOGIN", help=_("who you are: your login as staff"))
+        parser.add_argument("--reason", metavar="TEXT", help=_("why you are here; the audit log keeps it"))
 
     def handle(self, **options: Any) -> None:
         login, reason = (options.pop(name) for name in ("login", "reason"))

@@ -1,0 +1,36 @@
+"""``manage.py confirm_login TOKEN --telegram-id N``: does what the bot does when its owner says "yes, it is me"."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.operations import login_tokens
+from core.actors import SYSTEM, under
+from core.commands import InBothLanguages
+from core.errors import DomainError
+
+
+class Command(InBothLanguages, BaseCommand):
+    summary = gettext_lazy("Confirm a login that a browser has begun, in the name of a customer, as their bot would.")
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("token", help=_("what POST /api/v1/auth/login-token has answered"))
+        parser.add_argument("--telegram-id", required=True, type=int, metavar="N", help=_("who logs in"))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with under(door="command"):
+                row = login_tokens.confirm(token=options["token"], telegram_id=options["telegram_id"], by=SYSTEM)
+        except DomainError as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stdout.write(
+            _("%(who)s is let in at %(address)s: %(browser)s")
+            % {
+                "who": row.user,
+                "address": row.ip or _("an unknown address"),
+                "browser": row.user_agent or _("no name"),
+            }
+        )

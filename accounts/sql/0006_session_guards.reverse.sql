@@ -1,0 +1,11 @@
+DROP TRIGGER accounts_user_locked_out_has_no_session ON accounts_user;
+DROP FUNCTION accounts_end_sessions();
+DROP TRIGGER accounts_logintoken_is_used_once ON accounts_logintoken;
+DROP TRIGGER accounts_logintoken_is_confirmed_once ON accounts_logintoken;
+DROP TRIGGER accounts_logintoken_is_frozen ON accounts_logintoken;
+DROP TRIGGER accounts_refreshtoken_is_kept_until_it_expires ON accounts_refreshtoken;
+DROP TRIGGER accounts_refreshtoken_is_used_once ON accounts_refreshtoken;
+DROP TRIGGER accounts_refreshtoken_is_frozen ON accounts_refreshtoken;
+DROP TRIGGER accounts_session_is_audited ON accounts_session;
+DROP TRIGGER accounts_session_is_revoked_for_good ON accounts_session;
+DROP TRIGGER accounts_session_is_frozen ON accounts_session;
