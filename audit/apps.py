@@ -7,8 +7,13 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit")
 
     def ready(self) -> None:
-        from audit import receivers
-        from core import jobs
+        from audit import receivers, sealing
+        from audit.models import AuditLog
+        from core import exports, jobs, limits
 
+        sealing.register(AuditLog, ordering="id")
         jobs.on_dead_letter(receivers.tell_of_dead_letter)
         jobs.on_decision(receivers.record_decision)
+        exports.on_deed(receivers.record_export)
+        limits.on_outage(receivers.tell_of_limits_away)
+        limits.on_reached(receivers.tell_of_limit_reached)

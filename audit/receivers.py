@@ -4,7 +4,9 @@ from django.utils.translation import gettext_noop
 
 from audit.operations import alerts, records
 from core.actors import Actor, under
+from core.exports import Deed
 from core.jobs import DeadLetter, Decision
+from core.limits import Limit
 
 
 def tell_of_dead_letter(letter: DeadLetter, /, *, by: Actor) -> None:
@@ -34,4 +36,39 @@ def record_decision(decision: Decision, /, *, by: Actor) -> None:
         by=by,
         reason=decision.reason,
         job_name=decision.name,
+    )
+
+
+def record_export(deed: Deed, /, *, by: Actor) -> None:
+    """Record who took what out of the house."""
+    records.record(
+        f"core.export.{deed.deed}",
+        entity=("core.export", deed.export_id),
+        by=by,
+        export=deed.name,
+        format=deed.file_format,
+        filters=deed.filters,
+        rows=deed.rows,
+    )
+
+
+def tell_of_limits_away(store: str, limit: str, /) -> None:
+    """Tell the operators that limits cannot be counted: who should be counted is refused until they can."""
+    alerts.raise_alert(
+        f"core.limits_away:{store}",
+        severity="critical",
+        title=gettext_noop("Limits cannot be counted: logins and writes that need them are refused."),
+        store=store,
+        limit=limit,
+    )
+
+
+def tell_of_limit_reached(limit: Limit, subject: str, /) -> None:
+    """Tell the operators of somebody who does something too often; whoever else does so is counted with it."""
+    alerts.raise_alert(
+        f"core.limit_reached:{limit.name}",
+        severity="warning",
+        title=limit.alert,
+        limit=limit.name,
+        subject=subject[:200],
     )

@@ -3,6 +3,6 @@ Admin of what happened, and of the trouble that somebody should look after. Djan
 registers its own.
 """
 
-from audit.admin import admin_alerts, audit_logs, history
+from audit.admin import admin_alerts, audit_logs, history, seals, system_logs
 
-__all__ = ["admin_alerts", "audit_logs", "history"]
+__all__ = ["admin_alerts", "audit_logs", "history", "seals", "system_logs"]

@@ -12,14 +12,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from audit.admin.wording import value_in_words
-from audit.models import AdminAlert
+from audit.admin.wording import fact_in_words, value_in_words
+from audit.models import AdminAlert, Delivery
 from audit.operations import alerts
+from audit.queries.logs import list_deliveries
 from core.actors import Actor
 from core.admin.deeds import Outcome, deed
 from core.admin.display import NOTHING, Text, Tone, badge, code, moment, number, pairs
 from core.admin.facts import FactsAdmin
 from core.admin.forms import DeedForm, ReasonField, ReasonForm
+from core.admin.panels import Column, Panel
 from core.admin.views import ViewFilter, ViewsAdmin
 
 _SEVERITIES: Final[Mapping[str, Tone]] = {
@@ -32,6 +34,13 @@ _STATUSES: Final[Mapping[str, Tone]] = {
     AdminAlert.Status.ACKNOWLEDGED: "info",
     AdminAlert.Status.RESOLVED: "good",
 }
+
+_DELIVERIES: Final[Mapping[str, Tone]] = {
+    Delivery.State.PENDING: "info",
+    Delivery.State.SENT: "good",
+    Delivery.State.FAILED: "bad",
+}
+_SHOWN_DELIVERIES: Final = 20
 
 
 class AlertViews(ViewFilter):
@@ -93,7 +102,7 @@ class AdminAlertAdmin(ViewsAdmin[AdminAlert], FactsAdmin[AdminAlert]):
         return _("The alert is resolved.")
 
     def get_facts(self, request: HttpRequest, row: AdminAlert) -> Sequence[tuple[Text, object]]:
-        about = {name.replace("_", " "): value_in_words(None, "", value) for name, value in row.context.items()}
+        about = {fact_in_words(name): value_in_words(None, "", value) for name, value in row.context.items()}
         return (
             (_("what"), gettext(row.title)),
             (_("text"), gettext(row.body) if row.body else NOTHING),
@@ -107,6 +116,25 @@ class AdminAlertAdmin(ViewsAdmin[AdminAlert], FactsAdmin[AdminAlert]):
             (_("about"), pairs(about)),
             (_("fingerprint"), code(row.fingerprint)),
         )
+
+    def get_panels(self, request: HttpRequest, row: AdminAlert) -> Sequence[Panel]:
+        """How operators were told of it."""
+        return [
+            Panel(
+                title=_("Messages"),
+                columns=(Column(_("way")), Column(_("state")), Column(_("attempts"), numeric=True), Column(_("when"))),
+                rows=[
+                    (
+                        each.get_channel_display(),
+                        badge(each.get_state_display(), _DELIVERIES.get(each.state, "quiet")),
+                        number(each.attempts),
+                        moment(each.created_at),
+                    )
+                    for each in list_deliveries(row.pk)[:_SHOWN_DELIVERIES]
+                ],
+                empty=_("None: nowhere to send them is configured, or it was not time yet."),
+            )
+        ]
 
     @admin.display(description=_("severity"))
     def gravity(self, row: AdminAlert) -> SafeString:

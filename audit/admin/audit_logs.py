@@ -17,15 +17,18 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import queries
 from audit.admin.wording import (
+    actor_in_words,
     changes_of,
     deed_in_words,
     entity_in_words,
+    fact_in_words,
     model_of,
     needs_currency,
     value_in_words,
 )
 from audit.models import AuditLog
 from core.admin.display import NOTHING, Text, badge, change_url, code, link, list_url, moment
+from core.admin.exports import ExportsAdmin
 from core.admin.facts import FactsAdmin
 from core.admin.filters import MomentRangeFilter, TextFilter, is_narrowed
 from core.admin.panels import Column, Panel
@@ -88,9 +91,10 @@ class ActionFilter(TextFilter):
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(FactsAdmin[AuditLog]):
+class AuditLogAdmin(ExportsAdmin[AuditLog], FactsAdmin[AuditLog]):
     """Every change of an audited row, and every deed."""
 
+    export = "audit"
     shows_history = False
     list_display = ("at", "who", "what", "entity", "changed", "reason", "door")
     list_display_links = ("at",)
@@ -116,7 +120,7 @@ class AuditLogAdmin(FactsAdmin[AuditLog]):
 
     def get_facts(self, request: HttpRequest, row: AuditLog) -> Sequence[tuple[Text, object]]:
         told = row.metadata
-        facts = [(name.replace("_", " "), _fact(value)) for name, value in told.items() if name not in _CIRCUMSTANCES]
+        facts = [(fact_in_words(name), _fact(value)) for name, value in told.items() if name not in _CIRCUMSTANCES]
         return (
             (_("when"), moment(row.created_at)),
             (_("who"), self._person(row)),
@@ -164,7 +168,9 @@ class AuditLogAdmin(FactsAdmin[AuditLog]):
         )
 
     def _person(self, row: AuditLog) -> SafeString | str:
-        label = f"{row.actor.get('label') or NOTHING} · {KINDS.get(row.actor.get('kind', ''), '')}"
+        kind = KINDS.get(row.actor.get("kind", ""), "")
+        name = actor_in_words(row.actor)
+        label = str(kind) if name == str(kind) else f"{name or NOTHING} · {kind}"
         return link(change_url(get_user_model(), row.user_id), label) if row.user_id else label
 
     def _entity_link(self, row: AuditLog) -> SafeString:
@@ -181,7 +187,7 @@ class AuditLogAdmin(FactsAdmin[AuditLog]):
 
     @admin.display(description=_("who"))
     def who(self, row: AuditLog) -> str:
-        return str(row.actor.get("label") or KINDS.get(row.actor.get("kind", ""), NOTHING))
+        return str(actor_in_words(row.actor) or KINDS.get(row.actor.get("kind", ""), NOTHING))
 
     @admin.display(description=_("what"))
     def what(self, row: AuditLog) -> SafeString:

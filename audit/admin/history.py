@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Model
 
 from audit import queries
-from audit.admin.wording import changes_of, deed_in_words
+from audit.admin.wording import actor_in_words, changes_of, deed_in_words
 from audit.models import AuditLog
 from core.admin.display import change_url, list_url
 from core.admin.history import Entry, register_history_reader
@@ -27,7 +27,7 @@ class AuditHistory:
         is_new = record.old_value is None and record.action.endswith(".created")
         return Entry(
             at=record.created_at,
-            who=str(record.actor.get("label", "")),
+            who=actor_in_words(record.actor),
             deed=deed_in_words(record.action),
             reason=str(record.metadata.get("reason", "")),
             changes=[] if is_new else changes_of(record, currency=str(getattr(row, "currency", ""))),

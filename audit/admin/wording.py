@@ -29,6 +29,8 @@ _ROWS: Final[Mapping[str, Text]] = {
 _deeds: Final[dict[str, Text]] = {
     "audit.alert.acknowledged": _("Acknowledged"),
     "audit.alert.resolved": _("Resolved"),
+    "core.export.downloaded": _("Downloaded"),
+    "core.export.made": _("Exported"),
     "core.job.given_up": _("Given up"),
     "core.job.run_again": _("Queued again"),
 }
@@ -39,11 +41,48 @@ def register_deeds(words: Mapping[str, Text]) -> None:
     _deeds.update(words)
 
 
+# What deeds, alerts and entries of the system log know besides, likewise.
+_facts: Final[dict[str, Text]] = {
+    "attempts": _("attempts"),
+    "chain": _("chain"),
+    "export": _("export"),
+    "filters": _("filters"),
+    "format": _("format"),
+    "ip": _("address"),
+    "job": _("job"),
+    "job_name": _("name"),
+    "key": _("key"),
+    "limit": _("limit"),
+    "name": _("name"),
+    "row": _("row"),
+    "rows": _("rows"),
+    "seal": _("seal"),
+    "store": _("where it is counted"),
+    "transactions": _("transactions"),
+}
+
+
+def register_facts(words: Mapping[str, Text]) -> None:
+    """Say in words what the facts of an app's deeds and alerts are: ``{"provider": _("provider")}``."""
+    _facts.update(words)
+
+
+def fact_in_words(name: str) -> str:
+    """What a fact is called. One that nobody put into words is called by its name in code."""
+    return str(_facts.get(name, name))
+
+
 def deed_in_words(action: str) -> str:
     """What was done. A deed that nobody put into words is called by its code."""
     if said := _deeds.get(action):
         return str(said)
     return str(_ROWS.get(action.rpartition(".")[2], action))
+
+
+def actor_in_words(actor: Mapping[str, object]) -> str:
+    """Who did it, as people call them. Empty where nobody is named."""
+    # Its label is the same word in English, for those who read the log without us.
+    return str(_("system")) if actor.get("label") == actor.get("kind") == "system" else str(actor.get("label") or "")
 
 
 def model_of(entity_type: str) -> type[models.Model] | None:
@@ -92,7 +131,7 @@ def needs_currency(record: AuditLog) -> bool:
 def field_in_words(model: type[models.Model] | None, name: str) -> str:
     """What a column is called."""
     field = _field(model, name)
-    return str(field.verbose_name) if field else name.replace("_", " ")
+    return str(field.verbose_name) if field else fact_in_words(name)
 
 
 def value_in_words(model: type[models.Model] | None, name: str, value: object, *, currency: str = "") -> str:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from core.clock import CoreNow
@@ -23,7 +24,7 @@ class AdminAlert(models.Model):
         CRITICAL = "critical", _("critical")
 
     class Status(models.TextChoices):
-        OPEN = "open", _("open")
+        OPEN = "open", pgettext_lazy("alert", "open")
         ACKNOWLEDGED = "acknowledged", _("acknowledged")
         RESOLVED = "resolved", _("resolved")
 
@@ -65,4 +66,4 @@ class AdminAlert(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return gettext(self.title)

@@ -30,6 +30,7 @@ class Case:
         return f"{self.trigger}: {self.action}"
 
 
+@pytest.mark.usefixtures("as_the_owner")
 class RecordTests:
     """For each audit trigger; a subclass is parametrised with its cases and has the fixture ``rows``."""
 

@@ -10,9 +10,14 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone, translation
 
 from audit.admin.wording import changes_of, deed_in_words, needs_currency
-from audit.models import AdminAlert, AuditLog
+from audit.models import AdminAlert, AuditLog, Seal, SystemLog
 from audit.operations import alerts
-from audit.tests.factories import AdminAlertFactory, AuditLogFactory
+from audit.tasks import verify_seals
+from audit.tests.factories import AdminAlertFactory, AuditLogFactory, DeliveryFactory, SystemLogFactory
+from audit.tests.sealed import as_the_owner, seal_everything
+from conftest import TestClock
+from core.actors import SYSTEM
+from core.tests.guards import execute
 from core.tests.operators import Operator, errors_of
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +72,7 @@ class TestTheDiff:
             old_value={"roles": ["viewer"]}, new_value={"roles": [], "how_much": {"amount": 5, "currency": "XTR"}}
         )
         told = {change.name: (change.old, change.new) for change in changes_of(row)}
-        assert told == {"roles": ("viewer", ""), "how much": ("", "5\u00a0⭐")}
+        assert told == {"roles": ("viewer", ""), "how_much": ("", "5\u00a0⭐")}
 
     def test_calls_a_deed_without_words_by_its_code(self) -> None:
         assert deed_in_words("audit.alert.resolved") == "Resolved"
@@ -245,3 +250,62 @@ class TestAlerts:
             groups = operator.list(AuditLog).context["sidebar_navigation"]
             [item] = [each for group in groups for each in group["items"] if "adminalert" in str(each["link"])]
             assert item.get("badge") == shown
+
+
+class TestSeals:
+    def test_tell_how_far_history_is_sealed_and_whether_it_fits(self, clock: TestClock) -> None:
+        operator = Operator("viewer")
+        record()
+        seal_everything("audit.auditlog", clock)
+        answer = operator.list(Seal)
+        assert "State of the chains" in answer.content.decode()
+        assert "as it was sealed" not in answer.content.decode()
+
+        verify_seals(by=SYSTEM)
+        assert "as it was sealed" in operator.list(Seal).content.decode()
+
+        row = record()
+        seal_everything("audit.auditlog", clock)
+        with as_the_owner("audit_auditlog"):
+            execute("UPDATE audit_auditlog SET action = 'x' WHERE id = %s::bigint", row.pk)
+        verify_seals(by=SYSTEM)
+        assert f"строка {row.pk} изменена после запечатывания" in operator.list(Seal).content.decode(), "as it is kept"
+
+    def test_show_their_whole_hash(self, clock: TestClock) -> None:
+        record()
+        seal_everything("audit.auditlog", clock)
+        seal = Seal.objects.latest("id")
+        page = Operator("viewer").page(seal).content.decode()
+        assert seal.hash in page
+        assert seal.previous in page
+
+
+class TestSystemLog:
+    def test_is_narrowed_by_level_source_and_fingerprint(self) -> None:
+        SystemLogFactory.create(level="error", source="core.jobs.runner", fingerprint="a" * 32)
+        SystemLogFactory.create(level="warning", source="other", fingerprint="b" * 32)
+        operator = Operator("viewer")
+        for query in (
+            {"level__exact": "error"},
+            {"source": "core.jobs.runner"},
+            {"fingerprint": "a" * 32},
+            {"q": "a" * 32},
+            {"q": "core.jobs.runner"},
+        ):
+            found = list(operator.list(SystemLog, **query).context["cl"].result_list)
+            assert [row.source for row in found] == ["core.jobs.runner"], query
+
+    def test_shows_what_was_logged_as_text(self) -> None:
+        hostile = "<script>alert(1)</script>"
+        row = SystemLogFactory.create(message=hostile, source=hostile, context={"exception": hostile, hostile: hostile})
+        page = Operator("viewer").page(row).content.decode()
+        assert hostile not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+
+def test_an_alert_tells_what_became_of_its_messages() -> None:
+    alert = AdminAlertFactory.create()
+    DeliveryFactory.create(alert_id=alert.pk, state="failed", finished_at=timezone.now(), attempts=8)
+    page = Operator("viewer").page(alert).content.decode()
+    assert "given up" in page
+    assert "Telegram" in page

@@ -13,6 +13,7 @@ from audit.operations import alerts
 from audit.tests.factories import AdminAlertFactory
 from conftest import TestClock
 from core.actors import SYSTEM, Actor
+from core.database_roles import as_owner
 from core.jobs import DeadLetter, Decision
 from core.jobs.registry import listeners_of_dead_letters, listeners_of_decisions
 from core.tests.racing import race
@@ -116,7 +117,7 @@ class TestRaisingAtOnce:
         assert sorted(AdminAlert.objects.values_list("count", flat=True)) == [4, 4, 4, 4]
 
     def test_would_make_several_without_the_advisory_lock(self) -> None:
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_get_functiondef('audit_raise_alert'::regproc)")
             (guarded,) = cursor.fetchone()
             unguarded = guarded.replace("PERFORM pg_advisory_xact_lock", "PERFORM pg_sleep(0.2), length")
@@ -208,7 +209,7 @@ class TestJobs:
     letter = DeadLetter(job_id=uuid4(), name="billing.expire_holds", key="k", attempts=10, error="boom")
 
     def test_are_listened_to(self) -> None:
-        assert [each.__module__ for each in listeners_of_dead_letters()] == ["audit.receivers"]
+        assert "audit.receivers" in [each.__module__ for each in listeners_of_dead_letters()]
         assert [each.__module__ for each in listeners_of_decisions()] == ["audit.receivers"]
 
     def test_raise_one_alert_per_kind_when_they_die(self) -> None:

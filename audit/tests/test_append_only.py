@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from audit.models import AuditLog
 from audit.tests.factories import AuditLogFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("as_the_owner")]
 
 
 def _sql(statement: str) -> None:

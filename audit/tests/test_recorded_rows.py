@@ -10,6 +10,7 @@ from audit.operations import alerts
 from audit.tests.recorded import Case, RecordTests
 from core.models import Setting
 from core.tests.guards import SOME_MOMENT, Change, Copy, Delete, Rows
+from core.tests.made_once import made_once
 
 CASES: Final = [
     Case("core_setting_is_audited", Change("setting", {"value": "2"}), "core.setting.updated"),
@@ -27,7 +28,7 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     return {
         "setting": Setting.objects.create(key="core.some", value=1, updated_by="tests"),

@@ -16,7 +16,7 @@ OLGA = Actor(kind="user", id="01980f2a-3b4c-7d5e-8f90-123456789abc", label="olga
 
 
 @pytest.fixture(autouse=True)
-def tables() -> None:
+def tables(as_the_owner: None) -> None:
     """Tables of this test's own, in the test's transaction."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 
-from audit.models import AdminAlert, AuditLog
+from audit.models import AdminAlert, AuditLog, Delivery
 
 
 def list_logs(
@@ -63,3 +63,18 @@ def list_logs_of_request(request_id: str) -> QuerySet[AuditLog]:
 def list_open_alerts() -> QuerySet[AdminAlert]:
     """Trouble that nobody looks after yet, the latest first."""
     return AdminAlert.objects.filter(status=AdminAlert.Status.OPEN).order_by("-last_seen_at", "-id")
+
+
+def list_alerts(*, status: str = "") -> QuerySet[AdminAlert]:
+    """
+    Trouble, the latest first.
+
+    :param status: ``open``, ``acknowledged`` or ``resolved``; all by default
+    """
+    alerts = AdminAlert.objects.order_by("-last_seen_at", "-id")
+    return alerts.filter(status=status) if status else alerts
+
+
+def list_deliveries(alert_id: int) -> QuerySet[Delivery]:
+    """The messages about an alert, the latest first."""
+    return Delivery.objects.filter(alert_id=alert_id).order_by("-id")

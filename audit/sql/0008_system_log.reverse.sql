@@ -1,0 +1,2 @@
+DROP FUNCTION audit_keep_systemlog();
+DROP TABLE audit_systemlog;
