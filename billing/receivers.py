@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from billing.operations import wallets
+from billing.operations import referrals, wallets
 from core.actors import Actor
 
 
@@ -12,3 +12,8 @@ def open_wallet(user_id: UUID, by: Actor) -> None:
     wallet, or neither.
     """
     wallets.open_for_user(user_id=user_id, by=by)
+
+
+def bind_referral(user_id: UUID, by: Actor) -> None:
+    """Bind a new person to whoever brought them, within the transaction that makes the person."""
+    referrals.bind_new(user_id=user_id, by=by)

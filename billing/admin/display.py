@@ -7,8 +7,22 @@ from typing import Final
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from billing.models import Hold, Invoice, Payment, PromoCode, PromoRedemption, Transaction, Wallet
+from billing.models import (
+    CreditRequest,
+    Dispute,
+    Hold,
+    Invoice,
+    Payment,
+    PaymentEvent,
+    PromoCode,
+    PromoRedemption,
+    Refund,
+    Subscription,
+    Transaction,
+    Wallet,
+)
 from core.admin.display import Tone, badge, code, number, object_link
 from core.money import Money
 
@@ -25,13 +39,31 @@ _TONES: Final[Mapping[str, Tone]] = {
     Payment.Status.SUCCEEDED: "good",
     Payment.Status.DISPUTED: "warn",
     Payment.Status.CHARGED_BACK: "bad",
+    Payment.Outcome.AWAITED: "quiet",
     Payment.Outcome.CREDITED: "good",
     Payment.Outcome.SURPLUS: "bad",
     Payment.Outcome.MISMATCH: "bad",
+    CreditRequest.State.PENDING: "warn",
+    CreditRequest.State.APPROVED: "good",
+    CreditRequest.State.DECLINED: "bad",
+    Subscription.Status.TRIALING: "info",
+    Subscription.Status.ACTIVE: "good",
+    Subscription.Status.PAST_DUE: "bad",
     Hold.State.OPEN: "warn",
     Hold.State.CAPTURED: "good",
     PromoRedemption.State.RESERVED: "warn",
     PromoRedemption.State.APPLIED: "good",
+    Refund.State.FAILED: "bad",
+    Dispute.State.WON: "good",
+    Dispute.State.LOST: "bad",
+}
+
+_TONES_OF_EVENTS: Final[Mapping[str, Tone]] = {
+    PaymentEvent.Kind.SUCCEEDED: "good",
+    PaymentEvent.Kind.REFUNDED: "info",
+    PaymentEvent.Kind.DISPUTE_OPENED: "warn",
+    PaymentEvent.Kind.DISPUTE_WON: "good",
+    PaymentEvent.Kind.DISPUTE_LOST: "bad",
 }
 
 
@@ -45,16 +77,29 @@ def wallet_link(wallet: Wallet) -> SafeString | str:
     return object_link(wallet, owner_name(wallet))
 
 
-def state_badge(row: Invoice | Payment | Hold | PromoRedemption) -> SafeString:
-    """The state of an invoice, a payment, a hold or a use of a code."""
-    if isinstance(row, Invoice | Payment):
+def state_badge(
+    row: Invoice | Payment | Hold | PromoRedemption | CreditRequest | Refund | Dispute | Subscription,
+) -> SafeString:
+    """The state of an invoice, a payment, a refund, a dispute, a subscription, a hold, a use of a code or a credit."""
+    if isinstance(row, Invoice | Payment | Subscription):
         return badge(row.get_status_display(), _TONES.get(row.status, "quiet"))
     return badge(row.get_state_display(), _TONES.get(row.state, "quiet"))
+
+
+def status_badge(status: Payment.Status) -> SafeString:
+    """A payment's status, also where it is not (yet) the payment's."""
+    return badge(status.label, _TONES.get(status, "quiet"))
+
+
+def kind_badge(event: PaymentEvent) -> SafeString:
+    """What an event says, in a word."""
+    return badge(event.get_kind_display(), _TONES_OF_EVENTS.get(event.kind, "quiet"))
 
 
 def outcome_badge(payment: Payment) -> SafeString:
     """What a payment did, in a word."""
     words = {
+        Payment.Outcome.AWAITED: _("no money yet"),
         Payment.Outcome.CREDITED: _("credited"),
         Payment.Outcome.SURPLUS: _("surplus"),
         Payment.Outcome.MISMATCH: _("mismatch"),
@@ -86,4 +131,19 @@ def discount(promo_code: PromoCode) -> str:
         case PromoCode.DiscountType.FIXED:
             return f"−{Money(value, promo_code.currency)}"
         case _tokens:
-            return _("+%(tokens)s tokens") % {"tokens": number(value)}
+            return ngettext("+%(tokens)s token", "+%(tokens)s tokens", value) % {"tokens": number(value)}
+
+
+def days(value: int) -> str:
+    """``30 days``."""
+    return ngettext("%(days)s day", "%(days)s days", value) % {"days": number(value)}
+
+
+def credited(transaction: Transaction) -> str:
+    """What is told of a credit that has just been given."""
+    tokens = transaction.tokens_delta
+    return ngettext(
+        "Credited %(tokens)s token; the balance is %(balance)s.",
+        "Credited %(tokens)s tokens; the balance is %(balance)s.",
+        tokens,
+    ) % {"tokens": number(tokens), "balance": number(transaction.balance_after)}

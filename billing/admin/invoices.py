@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from billing import errors
 from billing.admin.display import (
     OWNERS,
+    days,
     outcome_badge,
     owner_name,
     promo_code_link,
@@ -23,6 +24,7 @@ from billing.admin.display import (
     type_badge,
     wallet_link,
 )
+from billing.admin.payment_links import PaymentLink, list_tills
 from billing.admin.search import by_id, of_customer
 from billing.models import Invoice, Payment, Transaction
 from billing.operations import invoices as operations
@@ -30,6 +32,7 @@ from billing.operations import payments
 from core.actors import Actor
 from core.admin.deeds import Outcome, Warned, deed
 from core.admin.display import NOTHING, Text, code, moment, number, object_link, signed
+from core.admin.exports import ExportsAdmin
 from core.admin.forms import DeedForm, KeyField, MoneyTextField, ReasonField, ReasonForm, text_widget
 from core.admin.pages import ReadOnlyAdmin
 from core.admin.panels import Column, Panel
@@ -70,9 +73,10 @@ def _is_payable(invoice: Invoice) -> bool:
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
+class InvoiceAdmin(PaymentLink, ExportsAdmin[Invoice], ReadOnlyAdmin[Invoice]):
     """A quote that was made and cannot be changed."""
 
+    export = "invoices"
     list_display = (
         "shown_number",
         "customer",
@@ -87,7 +91,7 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
     list_select_related = ("tariff", "promo_code", *OWNERS)
     search_fields = ("number",)
     search_help_text = _("A number like 2026-000042, an id, or a customer's @username or Telegram id")
-    actions_detail = ("record_payment", "cancel")
+    actions_detail = ("payment_link", "record_payment", "cancel")
     fieldsets: ClassVar[Any] = (
         (
             None,
@@ -124,6 +128,8 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
         return request.user.has_perm("billing.change_invoice")
 
     def is_offered(self, request: HttpRequest, row: Invoice, name: str) -> bool:
+        if name == "payment_link":
+            return row.status == Invoice.Status.PENDING and bool(list_tills())
         return name != "cancel" or row.status == Invoice.Status.PENDING
 
     @deed(
@@ -276,12 +282,12 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
     @admin.display(description=_("tokens live"))
     def lifetime(self, row: Invoice) -> str:
         if row.token_validity_days:
-            return gettext("%(days)s days") % {"days": row.token_validity_days}
+            return days(row.token_validity_days)
         return gettext("forever") if row.tokens else NOTHING
 
     @admin.display(description=_("subscription"))
     def subscription(self, row: Invoice) -> str:
-        return gettext("%(days)s days") % {"days": row.subscription_days} if row.subscription_days else NOTHING
+        return days(row.subscription_days) if row.subscription_days else NOTHING
 
     @admin.display(description=_("status"))
     def state(self, row: Invoice) -> SafeString:

@@ -6,12 +6,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from django.http import HttpRequest
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from billing.admin.charts import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    NUMBERS,
+    RED,
+    Chart,
+    Figure,
+    bars,
+    data,
+    line,
+    options,
+)
 from billing.models import Invoice, Payment, Transaction
 from billing.queries import statistics
 from billing.queries.statistics import AwaitingPayment, Revenue, TokenMovements
@@ -20,51 +33,14 @@ from core.money import SYMBOLS, Money
 
 DAYS: Final = 30
 
-# Axes write numbers as the figures above them do, in either language: 18 849,60.
-_NUMBERS: Final = "ru"
-_AXIS: Final = "#8b95a5"
-_GREEN, _BLUE, _AMBER, _RED, _GREY = "#1f9d8f", "#5b8def", "#e0a33a", "#d9635b", "#a3acb9"
 _STATUS_COLOURS: Final[Mapping[str, str]] = {
-    Invoice.Status.PAID: _GREEN,
-    Invoice.Status.PENDING: _AMBER,
-    Invoice.Status.EXPIRED: _GREY,
+    Invoice.Status.PAID: GREEN,
+    Invoice.Status.PENDING: AMBER,
+    Invoice.Status.EXPIRED: GREY,
     Invoice.Status.CANCELLED: "#c9cfd8",
-    Invoice.Status.PARTIALLY_REFUNDED: _BLUE,
-    Invoice.Status.REFUNDED: _RED,
+    Invoice.Status.PARTIALLY_REFUNDED: BLUE,
+    Invoice.Status.REFUNDED: RED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """
-    A number at the top.
-
-    :param note: what puts it into proportion
-    """
-
-    title: str
-    value: str
-    note: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """
-    A drawing and what it says in words.
-
-    :param kind: of Chart.js
-    :param data: of one drawing, or of several under each other, each with a scale of its own
-    :param words: for those who cannot see it
-    """
-
-    title: str
-    kind: str
-    data: Sequence[str]
-    options: str
-    words: str
-    legend: Sequence[tuple[str, str, str]] = ()
-    is_empty: bool = False
 
 
 @dataclass(slots=True)
@@ -142,8 +118,8 @@ def _revenue_chart(revenue: Revenue) -> Chart:
     return Chart(
         title=title,
         kind="bar",
-        data=[_data(list(revenue.days), _bars(title, values, _GREEN))],
-        options=_options(),
+        data=[data(list(revenue.days), bars(title, values, GREEN))],
+        options=options(),
         words=_("%(title)s: %(total)s in 30 days.") % {"title": title, "total": total},
         is_empty=not any(values),
     )
@@ -157,35 +133,24 @@ def _tokens_chart(movements: TokenMovements) -> Chart:
         kind="bar",
         # What one big sale brings is spent for months: on one scale the spending would be invisible.
         data=[
-            _data(period, _bars(_("sold"), sold, _GREEN)),
-            _data(period, _bars(_("spent"), spent, _BLUE)),
+            data(period, bars(_("sold"), sold, GREEN)),
+            data(period, bars(_("spent"), spent, BLUE)),
         ],
-        options=_options(),
+        options=options(),
         words=_("Tokens in 30 days: %(sold)s sold, %(spent)s spent.")
         % {"sold": number(sum(sold)), "spent": number(sum(spent))},
-        legend=[(_GREEN, _("sold"), number(sum(sold))), (_BLUE, _("spent"), number(sum(spent)))],
+        legend=[(GREEN, _("sold"), number(sum(sold))), (BLUE, _("spent"), number(sum(spent)))],
         is_empty=not any(sold) and not any(spent),
     )
 
 
 def _customers_chart(movements: TokenMovements) -> Chart:
     customers = [day.customers for day in movements.days]
-    line = {
-        "label": _("customers who spent tokens"),
-        "data": customers,
-        "borderColor": _GREEN,
-        "backgroundColor": "rgba(31, 157, 143, 0.14)",
-        "fill": True,
-        "tension": 0.3,
-        "borderWidth": 2,
-        "pointRadius": 0,
-        "pointHitRadius": 12,
-    }
     return Chart(
         title=_("Active customers per day"),
         kind="line",
-        data=[_data([day.day for day in movements.days], line)],
-        options=_options(),
+        data=[data([day.day for day in movements.days], line(_("customers who spent tokens"), customers, GREEN))],
+        options=options(),
         words=_("Customers who spent tokens in 30 days: %(customers)s.") % {"customers": number(movements.customers)},
         is_empty=not any(customers),
     )
@@ -195,7 +160,7 @@ def _invoices_chart(counts: Mapping[str, int]) -> Chart:
     shown = [(status, count) for status, count in counts.items() if count]
     labels = {status: str(label) for status, label in Invoice.Status.choices}
     legend = [(_STATUS_COLOURS[status], labels[status], number(count)) for status, count in shown]
-    data = {
+    drawn = {
         "labels": [labels[status] for status, _count in shown],
         "datasets": [
             {
@@ -208,60 +173,17 @@ def _invoices_chart(counts: Mapping[str, int]) -> Chart:
     return Chart(
         title=_("Invoices of 30 days, by status"),
         kind="doughnut",
-        data=[json.dumps(data)],
+        data=[json.dumps(drawn)],
         options=json.dumps(
             {
                 "animation": False,
                 "maintainAspectRatio": False,
                 "cutout": "68%",
-                "locale": _NUMBERS,
+                "locale": NUMBERS,
                 "plugins": {"legend": {"display": False}},
             }
         ),
         words="; ".join(f"{label}: {count}" for _colour, label, count in legend),
         legend=legend,
         is_empty=not shown,
-    )
-
-
-def _bars(label: str, values: Sequence[float], colour: str) -> dict[str, Any]:
-    return {
-        "label": label,
-        "data": values,
-        "backgroundColor": colour,
-        "borderRadius": 3,
-        "maxBarThickness": 18,
-        "categoryPercentage": 0.75,
-        "barPercentage": 0.9,
-    }
-
-
-def _data(days: Sequence[date], dataset: dict[str, Any]) -> str:
-    return json.dumps({"labels": [date_format(day, "MONTH_DAY_FORMAT") for day in days], "datasets": [dataset]})
-
-
-def _options() -> str:
-    grid = {"drawTicks": False, "lineWidth": 0.6}
-    return json.dumps(
-        {
-            "animation": False,
-            "responsive": True,
-            "maintainAspectRatio": False,
-            "locale": _NUMBERS,
-            "interaction": {"mode": "index", "intersect": False},
-            "plugins": {"legend": {"display": False}},
-            "scales": {
-                "x": {
-                    "grid": {"display": False},
-                    "border": {"display": False},
-                    "ticks": {"color": _AXIS, "maxTicksLimit": 8, "maxRotation": 0},
-                },
-                "y": {
-                    "beginAtZero": True,
-                    "grid": grid,
-                    "border": {"display": False},
-                    "ticks": {"color": _AXIS, "maxTicksLimit": 5, "precision": 0, "padding": 6},
-                },
-            },
-        }
     )

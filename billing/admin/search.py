@@ -7,13 +7,13 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.queries import find_user
-from billing.models import Wallet
+from billing.models import Payment, Wallet
 
 
-def by_id(term: str) -> Q:
-    """The row with this id."""
+def by_id(term: str, column: str = "pk") -> Q:
+    """The rows with this id, their own or in another column."""
     found = _uuid(term)
-    return Q(pk=found) if found else Q(pk__in=[])
+    return Q(**{column: found}) if found else Q(pk__in=[])
 
 
 def by_number(term: str) -> Q:
@@ -34,6 +34,18 @@ def owner(term: str) -> Q:
 def of_customer(term: str) -> Q:
     """The rows of the wallet that a term names."""
     return Q(wallet__in=list(Wallet.objects.filter(owner(term)).values_list("pk", flat=True)[:2]))
+
+
+def of_payment(term: str) -> Q:
+    """The rows of the payment that a term names: by its id, or the provider's."""
+    return Q(
+        payment__in=list(Payment.objects.filter(by_provider_id(term) | by_id(term)).values_list("pk", flat=True)[:9])
+    )
+
+
+def by_provider_id(term: str) -> Q:
+    """What a provider knows by this id, whichever provider it is."""
+    return Q(provider__in=Payment.Provider.values, provider_payment_id=term) if term else Q(pk__in=[])
 
 
 def _uuid(term: str) -> UUID | None:

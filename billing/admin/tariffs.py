@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from billing import errors
+from billing.admin.display import days
 from billing.models import Tariff
 from billing.operations import tariffs as operations
 from billing.queries.tariffs import TariffChange, list_changes_since
@@ -32,7 +33,7 @@ OVERRULE: Final = "_overrule"
 class TariffForm(OperationForm):
     """A tariff as an operator edits it: prices in roubles, limits one by one, and the version that was opened."""
 
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    seen_version = forms.IntegerField(label=_("version"), widget=forms.HiddenInput, required=False)
     price = MoneyTextField(label=_("price"), help_text=_("As you would say it: 1 490 or 149,90."))
     limit_seats = forms.IntegerField(label=_("seats"), min_value=0, required=False, widget=integer_widget())
     limit_projects = forms.IntegerField(label=_("projects"), min_value=0, required=False, widget=integer_widget())
@@ -96,7 +97,17 @@ class TariffAdmin(OperationAdmin[Tariff]):
         (_("Price"), {"fields": (("price", "currency", "price_stars"),)}),
         (
             _("What is sold"),
-            {"fields": (("tokens", "token_validity_days"), ("subscription_days", "trial_days", "family"))},
+            {"fields": (("tokens", "token_validity_days"),)},
+        ),
+        (
+            _("Subscription"),
+            {
+                "fields": (
+                    ("subscription_days", "period_kind", "period_months"),
+                    ("family", "change_policy"),
+                    ("trial_days", "grace_days"),
+                )
+            },
         ),
         (_("Limits of companies"), {"fields": (tuple(LIMITS),)}),
         (_("The change"), {"fields": (("sort_order", "reason"), "seen_version")}),
@@ -171,11 +182,11 @@ class TariffAdmin(OperationAdmin[Tariff]):
     def lifetime(self, row: Tariff) -> str:
         if not row.tokens:
             return NOTHING
-        return _("%(days)s days") % {"days": row.token_validity_days} if row.token_validity_days else str(_("forever"))
+        return days(row.token_validity_days) if row.token_validity_days else str(_("forever"))
 
     @admin.display(description=_("subscription"))
     def sold_days(self, row: Tariff) -> str:
-        return _("%(days)s days") % {"days": row.subscription_days} if row.subscription_days else NOTHING
+        return days(row.subscription_days) if row.subscription_days else NOTHING
 
     @admin.display(description=_("state"))
     def state(self, row: Tariff) -> SafeString:

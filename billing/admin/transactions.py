@@ -15,14 +15,16 @@ from billing.admin.display import OWNERS, actor_name, type_badge, wallet_link
 from billing.admin.search import by_id, of_customer
 from billing.models import Transaction
 from core.admin.display import NOTHING, code, moment, number, object_link, short, signed
+from core.admin.exports import ExportsAdmin
 from core.admin.filters import MomentRangeFilter, is_narrowed
 from core.admin.pages import ReadOnlyAdmin
 
 
 @admin.register(Transaction)
-class TransactionAdmin(ReadOnlyAdmin[Transaction]):
+class TransactionAdmin(ExportsAdmin[Transaction], ReadOnlyAdmin[Transaction]):
     """Every movement of tokens of everybody. A wallet's page tells its own as a statement."""
 
+    export = "ledger"
     list_display = ("when", "customer", "shown_type", "moved_tokens", "after_tokens", "why", "who")
     list_filter = ("type", MomentRangeFilter)
     list_select_related = OWNERS

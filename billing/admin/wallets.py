@@ -12,21 +12,22 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.display import owner_name
+from billing.admin.display import credited, owner_name
 from billing.admin.search import owner
 from billing.admin.statement import Statement
-from billing.models import Wallet
+from billing.models import CreditRequest, Wallet
 from billing.models.tariff import MAX_TOKENS
 from billing.operations import grants
 from billing.operations import wallets as operations
 from billing.owners import Owner
 from billing.queries.balances import Shown, shown_wallets
+from billing.queries.credit_limits import find_giver, get_today, list_pending_requests
 from core.actors import Actor
-from core.admin.deeds import Outcome, deed
-from core.admin.display import Text, badge, moment, number, object_link
+from core.admin.deeds import Outcome, Warned, deed
+from core.admin.display import Text, badge, list_url, moment, number, object_link
 from core.admin.filters import range_filter
 from core.admin.forms import DeedForm, KeyField, ReasonField, ReasonForm, integer_widget, moment_field
-from core.admin.pages import ReadOnlyAdmin
+from core.admin.pages import ReadOnlyAdmin, acting
 
 
 class CreditForm(DeedForm):
@@ -36,6 +37,24 @@ class CreditForm(DeedForm):
     tokens = forms.IntegerField(label=_("tokens"), min_value=1, max_value=MAX_TOKENS, widget=integer_widget())
     expires_at = moment_field(_("expires"), help_text=_("Empty: what is left of them never expires."))
     reason = ReasonField()
+
+
+def what_may_be_credited(request: HttpRequest, _wallet: Wallet) -> Text:
+    """What becomes of a credit, by how large it is and what the operator has given today."""
+    said = str(_("Tokens are credited as a lot of their own. A debt is repaid from them first."))
+    giver = find_giver(acting(request))
+    if giver is None:
+        return said
+    left = giver.limit - get_today(giver).used
+    beyond = _("A larger one waits for a colleague's approval.") if giver.may_ask else _("A larger one is not yours.")
+    return " ".join(
+        (
+            said,
+            _("Today you may still credit %(left)s of %(limit)s tokens, at most %(most)s at a time.")
+            % {"left": number(max(left, 0)), "limit": number(giver.limit), "most": number(giver.approval_above)},
+            str(beyond),
+        )
+    )
 
 
 class FrozenFilter(admin.SimpleListFilter):
@@ -107,16 +126,15 @@ class WalletAdmin(ReadOnlyAdmin[Wallet]):
         form=CreditForm,
         icon="add_circle",
         variant="primary",
-        explanation=_("Tokens are credited as a lot of their own. A debt is repaid from them first."),
+        explanation=what_may_be_credited,
     )
     def credit(self, request: HttpRequest, wallet: Wallet, form: CreditForm, by: Actor) -> Outcome:
-        credited = grants.give(owner=Owner.wallet(wallet.pk), **form.cleaned_data, by=by)
-        if credited.replayed:
+        given = grants.give(owner=Owner.wallet(wallet.pk), **form.cleaned_data, by=by)
+        if given.transaction is None:
+            return Warned(_("The credit waits for a colleague's approval. No tokens have moved yet."))
+        if given.replayed:
             return _("These tokens were credited before. Nothing has moved.")
-        return _("Credited %(tokens)s tokens; the balance is %(balance)s.") % {
-            "tokens": number(credited.transaction.tokens_delta),
-            "balance": number(credited.transaction.balance_after),
-        }
+        return credited(given.transaction)
 
     @deed(
         title=_("Freeze"),
@@ -159,6 +177,8 @@ class WalletAdmin(ReadOnlyAdmin[Wallet]):
     ) -> HttpResponse:
         if obj is not None:
             context["statement"] = Statement.of(obj, before=request.GET.get("before", ""))
+            context["waiting"] = list_pending_requests().filter(wallet=obj)
+            context["requests_url"] = list_url(CreditRequest, view="all", q=obj.pk)
             context["owner_name"] = owner_name(obj)
             context["owner_link"] = object_link(obj.user or obj.company, _("the customer's page"))
         return super().render_change_form(request, context, add=add, change=change, form_url=form_url, obj=obj)

@@ -20,6 +20,10 @@ TARIFF: Final[dict[str, Any]] = {
     "token_validity_days": None,
     "subscription_days": 0,
     "trial_days": 0,
+    "period_kind": "days",
+    "period_months": 0,
+    "change_policy": "queue",
+    "grace_days": 3,
     "family": "",
     "limits": {},
     "sort_order": 1,
@@ -71,6 +75,52 @@ PAYMENT: Final[dict[str, Any]] = {
     "outcome": "credited",
     "created_at": "2026-01-31T12:03:00Z",
 }
+LISTED_PAYMENT: Final[dict[str, Any]] = {
+    **PAYMENT,
+    "user": ANNA,
+    "refunded": {"amount": 0, "currency": "RUB"},
+    "arrived_at": "2026-01-31T12:03:00Z",
+}
+TOLD_PAYMENT: Final[dict[str, Any]] = {
+    **LISTED_PAYMENT,
+    "events": [
+        {
+            "id": "01980f2a-8f41-7152-8d6e-7f8091122334",
+            "kind": "succeeded",
+            "direction": "in",
+            "amount": {"amount": 9983, "currency": "RUB"},
+            "reference": "",
+            "came_by": "caller",
+            "occurred_at": "2026-01-31T12:03:00Z",
+            "received_at": "2026-01-31T12:03:00Z",
+        }
+    ],
+}
+REFUND: Final[dict[str, Any]] = {
+    "id": "01980f2a-8f42-7152-8d6e-7f8091122334",
+    "payment": PAYMENT["id"],
+    "amount": {"amount": 3993, "currency": "RUB"},
+    "tokens_reversed": 20,
+    "shortfall_tokens": 0,
+    "policy": "unspent",
+    "status": "succeeded",
+    "reason": "Did not like it",
+    "created_at": "2026-02-03T09:00:00Z",
+}
+CALCULATION: Final[dict[str, Any]] = {
+    "policy": "unspent",
+    "amount": {"amount": 3993, "currency": "RUB"},
+    "refundable": {"amount": 9983, "currency": "RUB"},
+    "tokens_left": 20,
+    "tokens_spent": 30,
+    "tokens_expired": 0,
+    "tokens_reversed": 20,
+    "shortfall_tokens": 0,
+    "days_used": 0,
+    "days_bought": 0,
+    "promo_code": "WELCOME33",
+    "refunds_parts": True,
+}
 CHARGE: Final[dict[str, Any]] = {
     "id": "01980f2a-9051-7263-9e7f-809112233445",
     "sequence": 2,
@@ -96,6 +146,18 @@ GRANT: Final[dict[str, Any]] = {
     "expires_at": "2026-03-01T00:00:00Z",
     "metadata": {"reason": "An apology for the outage of 30 January"},
 }
+CREDIT_REQUEST: Final[dict[str, Any]] = {
+    "id": "01980f2a-b273-7485-9091-a22334455667",
+    "user": ANNA,
+    "tokens": 5_000_000,
+    "reason": "Moved over from the old shop",
+    "expires_at": None,
+    "state": "pending",
+    "refusal": "",
+    "waits_until": "2026-02-03T12:10:00Z",
+    "created_at": "2026-01-31T12:10:00Z",
+    "decided_at": None,
+}
 HOLD: Final[dict[str, Any]] = {
     "id": _HOLD,
     "user": ANNA,
@@ -120,6 +182,12 @@ WALLET: Final[dict[str, Any]] = {
         {"transaction": _PURCHASE, "type": "purchase", "tokens": 50, "remaining": 47, "expires_at": None},
     ],
 }
+CHECKOUT: Final[dict[str, Any]] = {
+    "provider": "yookassa",
+    "url": "https://yoomoney.ru/checkout/payments/v2/contract?orderId=2b8e4a3c-000f-5000-9000-1f0c5a6b7d8e",
+    "invoice_link": None,
+    "payload": None,
+}
 STATISTICS: Final[dict[str, Any]] = {
     "balance": 47,
     "total_generated": 1,
@@ -127,6 +195,59 @@ STATISTICS: Final[dict[str, Any]] = {
     "total_spent": {"amount": 9983, "currency": "RUB"},
     "is_premium": False,
     "member_since": "2026-01-31T11:58:00Z",
+}
+SUBSCRIPTION: Final[dict[str, Any]] = {
+    "id": "01980f2a-c384-7596-80a2-b33445566778",
+    "owner": {"user": ANNA, "company": None},
+    "tariff": "pro-month",
+    "next_tariff": None,
+    "family": "pro",
+    "status": "active",
+    "started_at": "2026-01-31T12:03:00Z",
+    "current_period_start": "2026-01-31T12:03:00Z",
+    "current_period_end": "2026-03-02T12:03:00Z",
+    "ends_at": "2026-03-02T12:03:00Z",
+    "trial_end": None,
+    "cancel_at_period_end": False,
+    "cancelled_at": None,
+    "invoice": None,
+    "periods": [
+        {
+            "number": 1,
+            "tariff": "pro-month",
+            "invoice": _INVOICE,
+            "starts_at": "2026-01-31T12:03:00Z",
+            "ends_at": "2026-03-02T12:03:00Z",
+            "removed_at": None,
+        }
+    ],
+    "created_at": "2026-01-31T12:00:00Z",
+}
+PENDING_SUBSCRIPTION: Final[dict[str, Any]] = {
+    **SUBSCRIPTION,
+    "status": "pending",
+    **dict.fromkeys(("started_at", "current_period_start", "current_period_end", "ends_at")),
+    "invoice": _INVOICE,
+    "periods": [],
+}
+TRIAL: Final[dict[str, Any]] = {
+    **SUBSCRIPTION,
+    "status": "trialing",
+    "current_period_end": "2026-02-07T12:03:00Z",
+    "ends_at": "2026-02-07T12:03:00Z",
+    "trial_end": "2026-02-07T12:03:00Z",
+    "periods": [{**SUBSCRIPTION["periods"][0], "invoice": None, "ends_at": "2026-02-07T12:03:00Z"}],
+}
+REFERRAL: Final[dict[str, Any]] = {
+    "id": "01980f2a-f6b7-78c9-84d5-e66778899aab",
+    "referrer": ANNA,
+    "referred": "01980f2b-07c8-79da-85e6-f778899aabbc",
+    "state": "qualified",
+    "reward_tokens": 5,
+    "matures_at": "2026-02-14T12:03:00Z",
+    "rewarded_at": None,
+    "reversed_at": None,
+    "created_at": "2026-01-31T11:58:00Z",
 }
 REFUSAL: Final[dict[str, Any]] = {
     "required": 100,

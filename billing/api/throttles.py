@@ -1,14 +1,10 @@
-"""How often a caller may do what invites guessing."""
+"""How often one may do what invites guessing, or leaves something to be kept."""
 
 from __future__ import annotations
 
-from typing import Final
-
-from billing.runtime_settings import PROMO_CODE_TRIES_PER_HOUR
-from core.actors import Actor
-from core.operations import throttles
-
-_HOUR: Final = 3600
+from billing.limits import PROMO_CODE_TRIES, UNSIGNED_NOTICES_FROM_AN_ADDRESS
+from core.actors import Actor, circumstances
+from core.client_address import network_of
 
 
 def count_promo_code_try(by: Actor) -> None:
@@ -16,10 +12,15 @@ def count_promo_code_try(by: Actor) -> None:
     Count one attempt at a promo code, right or wrong. Outside of transactions, before the operation.
 
     :raises core.errors.RateLimited: the caller has tried too many
+    :raises core.errors.Unavailable: it cannot be counted now
     """
-    throttles.hit(
-        scope="billing.promo_code",
-        subject=f"{by.kind}:{by.id}",
-        limit=PROMO_CODE_TRIES_PER_HOUR.get(),
-        per_seconds=_HOUR,
-    )
+    PROMO_CODE_TRIES.count(f"{by.kind}:{by.id}")
+
+
+def count_unsigned_notice() -> None:
+    """
+    Count a message that anybody could have sent, from the caller's address.
+
+    :raises core.errors.RateLimited: there were too many
+    """
+    UNSIGNED_NOTICES_FROM_AN_ADDRESS.count(network_of(circumstances().ip))

@@ -65,3 +65,24 @@ class ReconciliationCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.wallet_id} verified to {self.sequence}"
+
+
+@editable(why="how far a job has looked; made anew from the wallets at will")
+class LowBalanceCheckpoint(models.Model):
+    """How far a wallet's ledger was looked at for a balance that fell below the limit, and the balance there."""
+
+    wallet = models.OneToOneField(
+        "billing.Wallet",
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="low_balance_checkpoint",
+    )
+    sequence = models.BigIntegerField()
+    balance = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("low balance checkpoint")
+        verbose_name_plural = _("low balance checkpoints")
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id} looked at to {self.sequence}"

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from core.clock import CoreNow
 from core.database import frozen
@@ -83,4 +84,5 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"hold of {self.tokens} ({self.state})"
+        said = ngettext("hold of %(tokens)d token (%(state)s)", "hold of %(tokens)d tokens (%(state)s)", self.tokens)
+        return said % {"tokens": self.tokens, "state": self.get_state_display()}

@@ -62,6 +62,12 @@ class Invoice(models.Model):
     bonus_tokens = models.BigIntegerField(_("bonus tokens"), default=0)
     token_validity_days = models.PositiveIntegerField(_("tokens live, days"), null=True)
     subscription_days = models.PositiveIntegerField(_("subscription, days"), default=0)
+    # Calendar months instead of days, where the tariff said so; 0 means by days.
+    period_months = models.PositiveIntegerField(_("subscription, months"), default=0, db_default=0)
+    # The subscription's, with what was promised of it.
+    family = models.CharField(_("family"), max_length=64, blank=True, default="", db_default="")
+    change_policy = models.CharField(_("change to it"), max_length=16, default="queue", db_default="queue")
+    grace_days = models.PositiveIntegerField(_("grace, days"), default=0, db_default=0)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
     idempotency_key = models.CharField(_("idempotency key"), max_length=255)
     request_hash = models.BinaryField(max_length=32, editable=False)
@@ -146,6 +152,14 @@ class Invoice(models.Model):
     @property
     def amount_money(self) -> Money:
         return Money(self.amount, self.currency)
+
+    @property
+    def prices(self) -> frozenset[Money]:
+        """What pays it: what is asked or, where it is sold for Stars, so many of them."""
+        asked = {self.amount_money}
+        if self.amount_stars is not None:
+            asked.add(Money(self.amount_stars, "XTR"))
+        return frozenset(asked)
 
     @property
     def list_price_money(self) -> Money:

@@ -172,4 +172,4 @@ class PromoRedemption(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.promo_code_id} {self.state}"
+        return f"{self.promo_code_id} {self.get_state_display()}"

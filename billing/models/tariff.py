@@ -15,6 +15,9 @@ from core.money import EXPONENTS, MAX_MINOR_UNITS, Money
 CURRENCIES = tuple(code for code in EXPONENTS if code != "XTR")
 # The most tokens that one movement may have: sums of many stay far inside a bigint.
 MAX_TOKENS = 10**12
+# A hundred years, too.
+MAX_MONTHS = 1_200
+MAX_GRACE_DAYS = 365
 # A hundred years: moments computed from days stay inside the calendar.
 _DAYS = [MaxValueValidator(36_525)]
 _DAYS_FROM_ONE = [MinValueValidator(1), *_DAYS]
@@ -33,6 +36,14 @@ class Tariff(models.Model):
     class Audience(models.TextChoices):
         USER = "user", _("people")
         COMPANY = "company", _("companies")
+
+    class PeriodKind(models.TextChoices):
+        DAYS = "days", _("days")
+        CALENDAR_MONTH = "calendar_month", _("calendar months")
+
+    class ChangePolicy(models.TextChoices):
+        QUEUE = "queue", _("begins when the paid time ends")
+        CONVERT = "convert", _("begins at once, the paid time is converted by its value")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(_("code"), max_length=64, unique=True)
@@ -60,6 +71,29 @@ class Tariff(models.Model):
     )
     subscription_days = models.PositiveIntegerField(_("subscription, days"), default=0, validators=_DAYS)
     trial_days = models.PositiveIntegerField(_("trial, days"), default=0, validators=_DAYS)
+    # By calendar months the days are what a month counts for where its value is converted.
+    period_kind = models.CharField(
+        _("period counts in"),
+        max_length=16,
+        choices=PeriodKind,
+        default=PeriodKind.DAYS,
+        db_default=PeriodKind.DAYS.value,
+    )
+    period_months = models.PositiveIntegerField(
+        _("subscription, months"), default=0, db_default=0, validators=[MaxValueValidator(MAX_MONTHS)]
+    )
+    # What becomes of the time that was paid for another tariff of the family.
+    change_policy = models.CharField(
+        _("change to it"),
+        max_length=16,
+        choices=ChangePolicy,
+        default=ChangePolicy.QUEUE,
+        db_default=ChangePolicy.QUEUE.value,
+    )
+    # How long an unpaid subscription waits before it ends.
+    grace_days = models.PositiveIntegerField(
+        _("grace, days"), default=3, db_default=3, validators=[MaxValueValidator(MAX_GRACE_DAYS)]
+    )
     # One live subscription and one trial per owner and family.
     family = models.CharField(
         _("family"),
@@ -110,10 +144,36 @@ class Tariff(models.Model):
                 condition=Q(audience__in=["user", "company"]),
                 name="billing_tariff_audience_is_known",
             ),
+            models.CheckConstraint(
+                condition=Q(period_kind="days", period_months=0)
+                | Q(
+                    period_kind="calendar_month",
+                    period_months__gte=1,
+                    period_months__lte=MAX_MONTHS,
+                    subscription_days__gt=0,
+                ),
+                name="billing_tariff_months_fit_its_kind_of_period",
+                violation_error_message=_(
+                    "Calendar months are told in months and, for their value, in days; periods of days have no months."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(change_policy__in=["queue", "convert"]),
+                name="billing_tariff_change_policy_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(grace_days__lte=MAX_GRACE_DAYS),
+                name="billing_tariff_grace_is_at_most_a_year",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def subscription_family(self) -> str:
+        """Of its subscriptions and trials: a tariff without a family is one by itself."""
+        return self.family or self.slug
 
     @property
     def price_money(self) -> Money:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from core.clock import CoreNow
@@ -43,6 +43,12 @@ class Transaction(models.Model):
         on_delete=models.PROTECT,
         related_name="transactions",
         db_index=False,
+    )
+    # Its number among all rows of the ledger, by which they are sealed. Those of undone rows are lost: there are gaps.
+    position = models.BigIntegerField(
+        _("number in the ledger"),
+        db_default=Func(Value("billing_transaction_position_seq"), function="nextval"),
+        editable=False,
     )
     # The wallet's balance_version after this row: 1, 2, 3 … without gaps.
     sequence = models.BigIntegerField(_("number"))
@@ -106,6 +112,14 @@ class Transaction(models.Model):
                 condition=Q(reverses__isnull=False),
             ),
             BrinIndex(fields=["created_at"], name="billing_transaction_by_day"),
+            # Costs a charge nothing: rows lie in the order of their numbers, and only the sealer asks for them.
+            BrinIndex(fields=["position"], name="billing_transaction_by_position", autosummarize=True),
+            # A charge has none, and costs nothing more.
+            models.Index(
+                fields=["expires_at"],
+                name="billing_transaction_by_expiry",
+                condition=Q(expires_at__isnull=False),
+            ),
             # Rows of the usual types lie close together; the others are looked for among them all.
             models.Index(
                 fields=["type", "-id"],
@@ -159,4 +173,4 @@ class Transaction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.type} {self.tokens_delta:+d}"
+        return f"{self.get_type_display()} {self.tokens_delta:+d}"

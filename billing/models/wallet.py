@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.clock import CoreNow
@@ -117,4 +118,4 @@ class Wallet(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"wallet {self.user_id or self.company_id}"
+        return gettext("wallet of %(owner)s") % {"owner": self.user_id or self.company_id}

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import User
 from accounts.operations import api_keys, users
@@ -30,6 +31,7 @@ from core import clock
 from core.actors import SYSTEM, Actor, under
 from core.clock import CoreNow
 from core.database import operation
+from core.ids import uuid7
 from core.money import Money
 
 LOGIN: Final = "operator"
@@ -38,6 +40,7 @@ _ENTITY: Final = ("billing.demo", "demo")
 _REASON: Final = "demo data"
 # Real Telegram ids have ten digits: nobody has these.
 _FIRST_TELEGRAM_ID: Final = 10**12
+_HOUR: Final = timedelta(hours=1)
 
 
 class DemoRefusedError(Exception):
@@ -74,11 +77,11 @@ def load(*, password: str, keep: Callable[[Loaded], None], by: Actor = SYSTEM) -
     :raises accounts.errors.LoginTaken: somebody is called ``operator`` already
     """
     if settings.ENV == "production":
-        raise DemoRefusedError("Demo data is not for production.")
+        raise DemoRefusedError(gettext("Demo data is not for production."))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('billing.demo', 0))")
     if User.objects.filter(telegram_id__isnull=False).exists() or Tariff.objects.exists():
-        raise DemoRefusedError("The database has customers or tariffs already; demo data would mix with them.")
+        raise DemoRefusedError(gettext("The database has customers or tariffs already; demo data would mix with them."))
     operator = users.create_staff(login=LOGIN, password=password, role="operator", by=by, reason=_REASON)
     key, shown = api_keys.create(name="Demo bot", scopes=BOT_SCOPES, by=by, reason=_REASON)
     player = _Player(
@@ -96,6 +99,24 @@ def load(*, password: str, keep: Callable[[Loaded], None], by: Actor = SYSTEM) -
     loaded = Loaded(operator.pk, shown, player.figures)
     keep(loaded)
     return loaded
+
+
+@operation
+def offer_purchase(*, by: Actor = SYSTEM) -> UUID | None:
+    """
+    An invoice of a demo customer that waits to be paid, a new one where none does; for whoever wants to see it paid.
+
+    :returns: None where there is nobody to sell to, or nothing to sell
+    """
+    kept = Invoice.objects.filter(status=Invoice.Status.PENDING, expires_at__gt=CoreNow() + _HOUR, currency="RUB")
+    of_demo = kept.filter(wallet__user__telegram_id__gte=_FIRST_TELEGRAM_ID).order_by("pk").first()
+    if of_demo is not None:
+        return of_demo.pk
+    customer = User.objects.filter(telegram_id__gte=_FIRST_TELEGRAM_ID, anonymised_at=None).order_by("pk").first()
+    tariff = Tariff.objects.filter(audience=Tariff.Audience.USER, is_active=True, price__gt=0).order_by("pk").first()
+    if customer is None or tariff is None:
+        return None
+    return invoices.create(owner=Owner.user(customer.pk), tariff=tariff.slug, key=f"demo-{uuid7()}", by=by).invoice.pk
 
 
 @contextmanager

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from billing import errors, locks
-from billing.models import Invoice
+from billing.models import Invoice, PromoCode, Tariff, Wallet
 from billing.operations import payments, promo_codes
 from billing.owners import Owner
 from billing.queries import quotes
 from billing.rules import keys
+from billing.rules.pricing import Price
 from billing.runtime_settings import INVOICE_LIFETIME_MINUTES
 from core import clock
 from core.actors import Actor
 from core.clock import CoreNow
 from core.database import operation
+from core.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +66,8 @@ def create(
     sold = quotes.get_tariff_on_sale(tariff, wallet=wallet)
     code = quotes.get_valid_promo_code(promo_code, field="promo_code") if promo_code else None
     price = quotes.get_quote(wallet=wallet, tariff=sold, promo_code=code, currency=currency)
-    invoice = Invoice.objects.create(
-        wallet=wallet,
-        tariff=sold,
-        tariff_version=sold.version,
-        promo_code=code,
-        list_price=price.list_price.amount,
-        discount_amount=price.discount.amount,
-        amount=price.amount.amount,
-        currency=price.amount.currency,
-        amount_stars=price.amount_stars,
-        tokens=sold.tokens,
-        bonus_tokens=price.bonus_tokens,
-        token_validity_days=sold.token_validity_days,
-        subscription_days=sold.subscription_days,
-        idempotency_key=key,
-        request_hash=wanted,
-        expires_at=CoreNow() + timedelta(minutes=INVOICE_LIFETIME_MINUTES.get()),
+    invoice = _freeze(
+        wallet, sold, price, code=code, key=key, request_hash=wanted, expires_at=clock.now() + _lifetime()
     )
     if code is not None:
         promo_codes.reserve(promo_code=code, invoice=invoice, by=by)
@@ -91,14 +78,111 @@ def create(
 
 
 @operation
-def cancel(*, invoice_id: UUID, by: Actor, reason: str = "") -> Invoice:
+def issue(
+    *, wallet: Wallet, tariff: Tariff, currency: str, key: str, by: Actor, expires_at: datetime | None = None
+) -> Invoice:
+    """
+    Freeze today's price of a tariff for a customer who goes on with it: without a promo code, on sale or not. The same
+    key gives the first invoice back.
+
+    :param wallet: locked by the caller
+    :param currency: the tariff's own, or ``XTR``
+    :param key: the house's own, or a caller's
+    :param expires_at: the usual lifetime from now by default
+    :raises errors.IdempotencyMismatch: the key was used for another request
+    :raises errors.CurrencyNotOffered: the tariff is not sold in this currency
+    """
+    wanted = keys.request_hash("renewal", tariff=tariff.pk, currency=currency)
+    if first := Invoice.objects.filter(wallet=wallet, idempotency_key=key).first():
+        if bytes(first.request_hash) != wanted:
+            raise errors.IdempotencyMismatch()
+        return first
+    price = quotes.get_quote(wallet=wallet, tariff=tariff, currency=currency)
+    until = expires_at or clock.now() + _lifetime()
+    invoice = _freeze(wallet, tariff, price, key=key, request_hash=wanted, expires_at=until)
+    invoice.refresh_from_db()
+    return invoice
+
+
+@operation
+def repeat(*, of: Invoice, price: Money, key: str, by: Actor) -> Invoice:
+    """
+    Sell once more what an invoice sold, at the price that was agreed to then, whatever its tariff is now. Its promo
+    code's bonus was for once.
+
+    :param of: its wallet is locked by the caller
+    :param price: one of its own
+    """
+    made = Invoice.objects.create(
+        wallet_id=of.wallet_id,
+        tariff_id=of.tariff_id,
+        tariff_version=of.tariff_version,
+        list_price=price.amount,
+        amount=price.amount,
+        currency=price.currency,
+        tokens=of.tokens,
+        token_validity_days=of.token_validity_days,
+        subscription_days=of.subscription_days,
+        period_months=of.period_months,
+        family=of.family or of.tariff.subscription_family,
+        change_policy=of.change_policy,
+        grace_days=of.grace_days,
+        idempotency_key=key,
+        request_hash=keys.request_hash("repeat", of=of.pk, price=price),
+        expires_at=clock.now() + _lifetime(),
+    )
+    made.refresh_from_db()
+    return made
+
+
+def _freeze(
+    wallet: Wallet,
+    tariff: Tariff,
+    price: Price,
+    *,
+    key: str,
+    request_hash: bytes,
+    expires_at: datetime,
+    code: PromoCode | None = None,
+) -> Invoice:
+    return Invoice.objects.create(
+        wallet=wallet,
+        tariff=tariff,
+        tariff_version=tariff.version,
+        promo_code=code,
+        list_price=price.list_price.amount,
+        discount_amount=price.discount.amount,
+        amount=price.amount.amount,
+        currency=price.amount.currency,
+        amount_stars=price.amount_stars,
+        tokens=tariff.tokens,
+        bonus_tokens=price.bonus_tokens,
+        token_validity_days=tariff.token_validity_days,
+        subscription_days=tariff.subscription_days,
+        period_months=tariff.period_months,
+        family=tariff.subscription_family if tariff.subscription_days else "",
+        change_policy=tariff.change_policy,
+        grace_days=tariff.grace_days,
+        idempotency_key=key,
+        request_hash=request_hash,
+        expires_at=expires_at,
+    )
+
+
+def _lifetime() -> timedelta:
+    return timedelta(minutes=INVOICE_LIFETIME_MINUTES.get())
+
+
+@operation
+def cancel(*, invoice_id: UUID, by: Actor, reason: str = "", only_of: UUID | None = None) -> Invoice:
     """
     Withdraw an invoice and give its promo use back. Cancelling a cancelled one changes nothing.
 
-    :raises errors.InvoiceNotFound: there is no such invoice
+    :param only_of: the user who acts, where they may withdraw their own alone
+    :raises errors.InvoiceNotFound: there is no such invoice, or it is not theirs
     :raises errors.InvoiceNotPending: it was paid or has expired
     """
-    _wallet, invoice = locks.invoice(invoice_id)
+    _wallet, invoice = locks.invoice(invoice_id, only_of=only_of)
     if invoice.status == Invoice.Status.CANCELLED:
         return invoice
     if invoice.status != Invoice.Status.PENDING:

@@ -8,20 +8,14 @@ counting twice and ``billing_payment_credits_an_invoice_once`` stops two payment
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.db import connection
-from django.utils.translation import gettext_noop
-
-from audit.operations import alerts, records
-from billing import errors, events, locks
-from billing.models import Invoice, Payment, Transaction, Wallet
-from billing.operations import credits, promo_codes
+from billing import errors, locks
+from billing.models import Invoice, Payment
+from billing.operations import payment_events
 from billing.rules import keys
+from billing.rules.payment_events import Fact, Kind
 from core import clock
 from core.actors import Actor
 from core.database import operation
@@ -88,6 +82,7 @@ def record_success(
     """
     _check(provider, provider_payment_id, amount)
     keys.checked(key)
+    locks.wallets_of_invoice(invoice_id)
     return _record(invoice_id, provider, provider_payment_id, amount, key=key, by=by)
 
 
@@ -115,27 +110,34 @@ def settle_free(*, invoice_id: UUID, by: Actor) -> Recorded:
 def _record(
     invoice_id: UUID, provider: str, provider_payment_id: str, amount: Money, *, key: str, by: Actor
 ) -> Recorded:
-    wallet, invoice = locks.invoice(invoice_id)
+    _wallet, invoice = locks.invoice(invoice_id)
     # Look for a replay only after the lock: two reports of one payment may arrive together.
-    if first := _find_first(invoice, provider, provider_payment_id, key):
+    first = _find_first(invoice, provider, provider_payment_id, key)
+    if first is not None and first.outcome != Payment.Outcome.AWAITED:
         _refuse_other_facts(first, invoice, provider_payment_id, amount)
         return Recorded(first, invoice, replayed=True)
-    outcome = _outcome(invoice, amount)
-    payment = Payment.objects.create(
+    # Begun at a provider, and not known to have arrived: this report is the first of its money.
+    if first is not None and first.invoice_id != invoice.pk:
+        raise errors.PaymentOfAnotherInvoice()
+    fact = Fact(
         provider=provider,
-        provider_payment_id=provider_payment_id,
-        invoice=invoice,
-        amount=amount.amount,
-        currency=amount.currency,
-        status=Payment.Status.SUCCEEDED,
-        outcome=outcome,
-        idempotency_key=key,
+        event_id=provider_payment_id,
+        kind=Kind.SUCCEEDED,
+        payment_id=provider_payment_id,
+        occurred_at=clock.now(),
+        source="caller",
+        amount=amount,
+        invoice_id=invoice_id,
     )
-    if outcome == Payment.Outcome.CREDITED:
-        _settle(wallet, invoice, payment, by=by)
-    else:
-        _keep_aside(invoice, payment, by=by)
-    return Recorded(payment, invoice, replayed=False)
+    heard = payment_events.hear(fact, key=key, by=by)
+    invoice.refresh_from_db()
+    return Recorded(_known(heard.payment), invoice, replayed=False)
+
+
+def _known(payment: Payment | None) -> Payment:
+    if payment is None:
+        raise RuntimeError("money that has arrived for an invoice is a payment")
+    return payment
 
 
 def _check(provider: str, provider_payment_id: str, amount: Money) -> None:
@@ -161,92 +163,3 @@ def _refuse_other_facts(first: Payment, invoice: Invoice, provider_payment_id: s
         raise errors.PaymentOfAnotherInvoice()
     if first.provider_payment_id != provider_payment_id or first.amount_money != amount:
         raise errors.IdempotencyMismatch()
-
-
-def _outcome(invoice: Invoice, amount: Money) -> Payment.Outcome:
-    quotes = {invoice.amount_money}
-    if invoice.amount_stars is not None:
-        quotes.add(Money(invoice.amount_stars, "XTR"))
-    if invoice.status not in (Invoice.Status.PENDING, Invoice.Status.EXPIRED):
-        return Payment.Outcome.SURPLUS
-    return Payment.Outcome.CREDITED if amount in quotes else Payment.Outcome.MISMATCH
-
-
-def _settle(wallet: Wallet, invoice: Invoice, payment: Payment, *, by: Actor) -> None:
-    moment = clock.now()
-    expires_at = moment + timedelta(days=invoice.token_validity_days) if invoice.token_validity_days else None
-    for type, tokens in (
-        (Transaction.Type.PURCHASE, invoice.tokens),
-        (Transaction.Type.BONUS, invoice.bonus_tokens),
-    ):
-        if tokens:
-            credits.add(
-                wallet_id=wallet.pk,
-                type=type,
-                tokens=tokens,
-                key=keys.own("invoice", invoice.pk, type),
-                by=by,
-                description=invoice.tariff.name[:255],
-                metadata={"payment": str(payment.pk)},
-                invoice_id=invoice.pk,
-                expires_at=expires_at,
-            )
-    if invoice.subscription_days:
-        start = max(moment, wallet.subscription_end or moment)
-        Wallet.objects.filter(pk=wallet.pk).update(
-            subscription_end=start + timedelta(seconds=86_400 * invoice.subscription_days)
-        )
-    promo_codes.apply(invoice=invoice, by=by)
-    year = moment.astimezone(ZoneInfo(settings.TIME_ZONE)).year
-    invoice.status = Invoice.Status.PAID
-    invoice.paid_at = moment
-    invoice.number_year, invoice.number_in_year = year, _next_number(year)
-    invoice.save(update_fields=["status", "paid_at", "number_year", "number_in_year"])
-    records.record(
-        "billing.payment.recorded",
-        entity=payment,
-        by=by,
-        invoice=str(invoice.pk),
-        provider=payment.provider,
-        amount=str(payment.amount_money),
-    )
-    events.announce_invoice_paid(invoice.pk)
-
-
-def _next_number(year: int) -> int:
-    """
-    The year's next invoice number. The counter's row stays locked until the transaction ends and goes back with it,
-    so that numbers have no gaps.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO billing_invoicecounter AS c (year, last_number) VALUES (%s::smallint, 1) "
-            "ON CONFLICT (year) DO UPDATE SET last_number = c.last_number + 1 RETURNING last_number",
-            [year],
-        )
-        number: int = cursor.fetchone()[0]
-    return number
-
-
-def _keep_aside(invoice: Invoice, payment: Payment, *, by: Actor) -> None:
-    surplus = payment.outcome == Payment.Outcome.SURPLUS
-    records.record(
-        "billing.payment.surplus" if surplus else "billing.payment.mismatch",
-        entity=payment,
-        by=by,
-        invoice=str(invoice.pk),
-        expected=str(invoice.amount_money),
-        received=str(payment.amount_money),
-    )
-    alerts.raise_alert(
-        f"billing.payment_{payment.outcome}:{payment.pk}",
-        severity="critical",
-        title=(
-            gettext_noop("Money arrived for an invoice that needs none")
-            if surplus
-            else gettext_noop("A payment does not match its invoice")
-        ),
-        body=f"{payment.provider} {payment.provider_payment_id}: {payment.amount_money}",
-        payment=str(payment.pk),
-        invoice=str(invoice.pk),
-    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db.models import F, Q
 
 from audit.operations import records
@@ -22,6 +22,7 @@ from core.database import operation
 from core.errors import ValidationFailed
 from core.operations import idempotency
 from core.operations.idempotency import StoredAnswer
+from core.validation import save_checked
 
 EDITABLE: Final = frozenset(
     {
@@ -53,8 +54,7 @@ def create(*, code: str, by: Actor, **fields: object) -> PromoCode:
     promo_code = PromoCode(code=normalised(code), **_known(fields))
     if PromoCode.objects.filter(code=promo_code.code).exists():
         raise errors.PromoCodeTaken(fields={"code": [errors.PromoCodeTaken.title]})
-    _check(promo_code)
-    promo_code.save(force_insert=True)
+    save_checked(promo_code, partial(promo_code.save, force_insert=True))
     return promo_code
 
 
@@ -89,8 +89,7 @@ def _make_batch(count: int, prefix: str, known: Mapping[str, object], by: Actor)
     while len(wanted) < count:
         wanted.add(new_code(prefix))
     made = [PromoCode(code=code, **known) for code in sorted(wanted)]
-    _check(made[0])
-    PromoCode.objects.bulk_create(made)
+    save_checked(made[0], partial(PromoCode.objects.bulk_create, made))
     records.record("billing.promo_code.batch_created", entity=made[0], by=by, count=count, prefix=prefix)
     return [each.code for each in made]
 
@@ -111,8 +110,7 @@ def change(*, code: str, by: Actor, **fields: object) -> PromoCode:
     known = _known(fields)
     for name, value in known.items():
         setattr(promo_code, name, value)
-    _check(promo_code)
-    promo_code.save(update_fields=[*known, "updated_at"])
+    save_checked(promo_code, partial(promo_code.save, update_fields=[*known, "updated_at"]))
     return promo_code
 
 
@@ -186,11 +184,3 @@ def _known(fields: Mapping[str, object]) -> dict[str, object]:
         raise ValidationFailed(fields={name: ["not an integer"] for name in floats})
     slug = fields.get("tariff")
     return {**fields, "tariff": tariffs.get_tariff(slug, with_archived=True)} if isinstance(slug, str) else dict(fields)
-
-
-def _check(promo_code: PromoCode) -> None:
-    """The model's own rules and constraints, said by field."""
-    try:
-        promo_code.full_clean(validate_unique=False)
-    except ValidationError as invalid:
-        raise ValidationFailed(fields=invalid.message_dict) from invalid

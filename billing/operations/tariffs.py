@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
-
-from django.core.exceptions import ValidationError
 
 from billing import errors, locks
 from billing.models import Tariff
 from core.actors import Actor
 from core.database import operation
 from core.errors import ValidationFailed
+from core.validation import save_checked
 
 EDITABLE: Final = frozenset(
     {
@@ -26,6 +26,10 @@ EDITABLE: Final = frozenset(
         "token_validity_days",
         "subscription_days",
         "trial_days",
+        "period_kind",
+        "period_months",
+        "change_policy",
+        "grace_days",
         "family",
         "limits",
         "sort_order",
@@ -46,8 +50,7 @@ def create(*, by: Actor, **fields: object) -> Tariff:
     tariff = Tariff(**_known(fields))
     if Tariff.objects.filter(slug=tariff.slug).exists():
         raise errors.TariffSlugTaken(fields={"slug": [errors.TariffSlugTaken.title]})
-    _check(tariff)
-    tariff.save(force_insert=True)
+    save_checked(tariff, partial(tariff.save, force_insert=True))
     return tariff
 
 
@@ -68,8 +71,7 @@ def change(*, slug: str, seen_version: int, by: Actor, **fields: object) -> Tari
     known = _known(fields)
     for name, value in known.items():
         setattr(tariff, name, value)
-    _check(tariff)
-    tariff.save(update_fields=[*known, "updated_at"])
+    save_checked(tariff, partial(tariff.save, update_fields=[*known, "updated_at"]))
     # The trigger counted the version.
     tariff.refresh_from_db()
     return tariff
@@ -97,11 +99,3 @@ def _known(fields: Mapping[str, object]) -> dict[str, object]:
     if floats := [name for name, value in fields.items() if isinstance(value, float)]:
         raise ValidationFailed(fields={name: ["not an integer"] for name in floats})
     return dict(fields)
-
-
-def _check(tariff: Tariff) -> None:
-    """The model's own rules and constraints, said by field."""
-    try:
-        tariff.full_clean(validate_unique=False)
-    except ValidationError as invalid:
-        raise ValidationFailed(fields=invalid.message_dict) from invalid

@@ -28,12 +28,14 @@ class Balance:
     A wallet as its owner sees it. All in tokens.
 
     :param lots: what is left of each credit, in spending order
+    :param unbooked: by credit, what has run out of it and is booked with the next movement
     """
 
     wallet: Wallet
     token_balance: int
     held_tokens: int
     lots: list[Lot]
+    unbooked: Mapping[UUID, int]
 
     @property
     def available_tokens(self) -> int:
@@ -63,13 +65,18 @@ def get_balance(owner: Owner) -> Balance:
 
     :raises errors.WalletNotFound: there is no such wallet
     """
-    wallet = get_wallet(owner)
+    return balance_of(get_wallet(owner))
+
+
+def balance_of(wallet: Wallet) -> Balance:
+    """The same of a wallet that has been read; locked, where something is decided by it."""
     moment = clock.now()
     held = _held(wallet, moment)
     # Only rows up to the wallet's version: a charge that commits in between belongs to the next answer.
     lots = replay_wallet(wallet.pk, up_to=wallet.balance_version).lots
     due = expiry(lots, held=held, moment=moment)
-    return Balance(wallet, wallet.token_balance - due.tokens, held, _without(lots, due.expiring))
+    unbooked = {lot.id: tokens for lot, tokens in due.expiring}
+    return Balance(wallet, wallet.token_balance - due.tokens, held, _without(lots, due.expiring), unbooked)
 
 
 def _held(wallet: Wallet, moment: datetime) -> int:

@@ -10,29 +10,33 @@ from billing import errors
 from billing.models import Invoice, Wallet
 
 
-def list_invoices(*, user_id: UUID | None = None, status: str | None = None) -> QuerySet[Invoice]:
+def list_invoices(
+    *, user_id: UUID | None = None, status: str | None = None, only_of: UUID | None = None
+) -> QuerySet[Invoice]:
     """
     Invoices with their wallet, tariff and promo code.
 
     :param user_id: only this user's; nobody's, when there is no such user
     :param status: only those in this state
+    :param only_of: the user who asks, where they may see their own alone
     """
     invoices = Invoice.objects.select_related("wallet", "tariff", "promo_code")
-    if user_id is not None:
+    for owner in {each for each in (user_id, only_of) if each is not None}:
         # A scalar subquery: the wallet is found first, and its invoices come in order from their own index.
-        invoices = invoices.filter(wallet_id=Wallet.objects.filter(user_id=user_id).values("pk")[:1])
+        invoices = invoices.filter(wallet_id=Wallet.objects.filter(user_id=owner).values("pk")[:1])
     if status is not None:
         invoices = invoices.filter(status=status)
     return invoices
 
 
-def get_invoice(invoice_id: UUID) -> Invoice:
+def get_invoice(invoice_id: UUID, *, only_of: UUID | None = None) -> Invoice:
     """
     An invoice with its wallet, tariff and promo code.
 
-    :raises errors.InvoiceNotFound: there is no such invoice
+    :param only_of: the user who asks, where they may see their own alone
+    :raises errors.InvoiceNotFound: there is no such invoice, or it is not theirs
     """
-    found = list_invoices().filter(pk=invoice_id).first()
+    found = list_invoices(only_of=only_of).filter(pk=invoice_id).first()
     if found is None:
         raise errors.InvoiceNotFound(str(invoice_id))
     return found

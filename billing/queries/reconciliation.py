@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db import connection
 
 from billing.models import LotCheckpoint, Wallet
+from billing.queries.invariants import QUESTIONS
 from billing.queries.lots import as_fields, as_lot, ledger_rows_within
 from billing.rules.lots import LedgerOverdrawn, LedgerRow, Lot, expiry, replay
 from core import clock
@@ -45,114 +46,11 @@ class Divergence:
         return f"{self.invariant} {self.subject}: {facts}"
 
 
-# Invariant, what its rows are, and the question. The first column is the subject's id.
-_QUESTIONS: Final[tuple[tuple[str, str, str], ...]] = (
-    (
-        "I2",
-        "wallet",
-        """
-        SELECT w.id, w.token_balance, w.held_tokens, coalesce(h.tokens, 0) AS open_holds
-        FROM billing_wallet w
-        FULL JOIN (SELECT wallet_id, sum(tokens) AS tokens FROM billing_hold WHERE state = 'open' GROUP BY wallet_id) h
-            ON h.wallet_id = w.id
-        WHERE w.held_tokens <> coalesce(h.tokens, 0) OR w.held_tokens NOT BETWEEN 0 AND w.token_balance
-        """,
-    ),
-    (
-        "I4",
-        "payment",
-        """
-        SELECT p.id, p.invoice_id, p.outcome, i.status, count(t.id) AS credits, i.tokens, i.bonus_tokens
-        FROM billing_payment p JOIN billing_invoice i ON i.id = p.invoice_id
-        LEFT JOIN billing_transaction t
-            ON t.invoice_id = i.id AND t.invoice_id IS NOT NULL AND t.type IN ('purchase', 'bonus')
-        WHERE p.outcome = 'credited'
-        GROUP BY p.id, i.id
-        HAVING i.status NOT IN ('paid', 'partially_refunded', 'refunded')
-            OR coalesce(sum(t.tokens_delta) FILTER (WHERE t.type = 'purchase'), 0) <> i.tokens
-            OR coalesce(sum(t.tokens_delta) FILTER (WHERE t.type = 'bonus'), 0) <> i.bonus_tokens
-            OR count(t.id) <> (i.tokens > 0)::int + (i.bonus_tokens > 0)::int
-        """,
-    ),
-    (
-        "I4",
-        "credit",
-        """
-        SELECT t.id, t.invoice_id, t.tokens_delta FROM billing_transaction t
-        WHERE t.invoice_id IS NOT NULL AND t.type IN ('purchase', 'bonus') AND NOT EXISTS (
-            SELECT FROM billing_payment p WHERE p.invoice_id = t.invoice_id AND p.outcome = 'credited')
-        """,
-    ),
-    (
-        "I4",
-        "invoice",
-        """
-        SELECT i.id, i.status FROM billing_invoice i
-        WHERE i.status IN ('paid', 'partially_refunded', 'refunded') AND NOT EXISTS (
-            SELECT FROM billing_payment p WHERE p.invoice_id = i.id AND p.outcome = 'credited')
-        """,
-    ),
-    (
-        "I5",
-        "lot",
-        """
-        SELECT lot.id, lot.tokens_delta AS given, -sum(back.tokens_delta) AS taken_back
-        FROM billing_transaction back JOIN billing_transaction lot ON lot.id = back.reverses_id
-        WHERE back.reverses_id IS NOT NULL
-        GROUP BY lot.id
-        HAVING -sum(back.tokens_delta) > lot.tokens_delta OR bool_or(back.wallet_id <> lot.wallet_id)
-        """,
-    ),
-    (
-        "I6",
-        "hold",
-        """
-        SELECT h.id, h.state, h.captured_tokens, count(t.id) AS captures
-        FROM billing_hold h LEFT JOIN billing_transaction t ON t.hold_id = h.id AND t.hold_id IS NOT NULL
-        GROUP BY h.id
-        HAVING count(t.id) <> (h.state = 'captured')::int
-            OR coalesce(-sum(t.tokens_delta), 0) <> h.captured_tokens
-        """,
-    ),
-    (
-        "I7",
-        "promo code",
-        """
-        SELECT p.id, p.code, p.uses_count, p.max_uses, count(r.id) AS redemptions
-        FROM billing_promocode p
-        LEFT JOIN billing_promoredemption r ON r.promo_code_id = p.id AND r.state <> 'released'
-        GROUP BY p.id
-        HAVING count(r.id) <> p.uses_count OR p.uses_count > p.max_uses
-        """,
-    ),
-    (
-        "I7",
-        "redemption",
-        """
-        SELECT r.id, r.state, i.status FROM billing_promoredemption r JOIN billing_invoice i ON i.id = r.invoice_id
-        WHERE r.promo_code_id IS DISTINCT FROM i.promo_code_id OR r.wallet_id <> i.wallet_id
-            OR (r.state = 'reserved') <> (i.status = 'pending')
-            OR (r.state = 'applied' AND i.status NOT IN ('paid', 'partially_refunded', 'refunded'))
-        """,
-    ),
-    (
-        "I12",
-        "year",
-        """
-        SELECT c.year, c.last_number, count(i.id) AS invoices, max(i.number_in_year) AS highest
-        FROM billing_invoicecounter c LEFT JOIN billing_invoice i ON i.number_year = c.year
-        GROUP BY c.year
-        HAVING count(i.id) <> c.last_number OR coalesce(max(i.number_in_year), 0) <> c.last_number
-        """,
-    ),
-)
-
-
 def list_divergences() -> list[Divergence]:
     """The first divergent rows of each invariant that does not follow from a single wallet's ledger."""
     found: list[Divergence] = []
     with connection.cursor() as cursor:
-        for invariant, subject, question in _QUESTIONS:
+        for invariant, subject, question in QUESTIONS:
             cursor.execute(f"{question} LIMIT {SHOWN}")
             names = [column.name for column in cursor.description or ()]
             for first, *rest in cursor.fetchall():

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.test import Client
 
+from accounts.models import User
 from accounts.tests.factories import api_key_header
 
 ALL_SCOPES: Final = ("users:read", "users:write", "billing:read", "billing:write", "payments:write", "grants:write")
@@ -18,10 +19,11 @@ Answer = Any
 class Caller:
     """
     :param scopes: what its key may do; everything but what staff do, by default
+    :param owner: of the key
     """
 
-    def __init__(self, *scopes: str) -> None:
-        self.client = Client(headers=api_key_header(*(scopes or ALL_SCOPES)))
+    def __init__(self, *scopes: str, owner: User | None = None) -> None:
+        self.client = Client(headers=api_key_header(*(scopes or ALL_SCOPES), owner=owner))
 
     def get(self, path: str, **query: str | int) -> Answer:
         return self.client.get(f"/api/v1/{path}", query_params={name: str(value) for name, value in query.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from billing.models import Hold, Invoice, Transaction, Wallet
+from billing.models import Hold, Invoice, SubscriptionPeriod, Transaction, Wallet
 from billing.operations import charges, holds, payments
 from billing.operations.charges import Charged
 from billing.operations.payments import Recorded
@@ -49,6 +49,12 @@ def pay(
         key=key or new_key(),
         by=TESTER,
     )
+
+
+def bill(period: SubscriptionPeriod) -> Invoice:
+    """What paid for a period."""
+    assert period.invoice is not None
+    return period.invoice
 
 
 def shown(wallet: Wallet) -> tuple[int, int]:

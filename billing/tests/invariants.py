@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db import connection
 
-# Each answers with what contradicts it. I8, I9 and I11 have no tables yet; I13 is asked lot by lot, from outside.
+# Each answers with what contradicts it. I13 is asked lot by lot, from outside.
 QUESTIONS: Final[Mapping[str, str]] = {
     "I1": """
         SELECT w.id FROM billing_wallet w WHERE w.token_balance <>
@@ -52,11 +52,34 @@ QUESTIONS: Final[Mapping[str, str]] = {
         SELECT c.id FROM billing_promocode c WHERE c.uses_count > c.max_uses OR c.uses_count <>
             (SELECT count(*) FROM billing_promoredemption r WHERE r.promo_code_id = c.id AND r.state <> 'released')
     """,
+    "I8": """
+        SELECT wallet_id FROM billing_subscription WHERE status <> 'expired'
+        GROUP BY wallet_id, family HAVING count(*) > 1
+        UNION ALL
+        SELECT a.id FROM billing_subscriptionperiod a JOIN billing_subscriptionperiod b USING (subscription_id)
+        WHERE a.id < b.id AND a.removed_at IS NULL AND b.removed_at IS NULL
+            AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)
+    """,
+    "I9": """
+        SELECT family::text FROM billing_trial GROUP BY owner_hash, family HAVING count(*) > 1
+    """,
     "I10": """
         WITH RECURSIVE up(start, next) AS (
             SELECT id, referred_by_id FROM accounts_user WHERE referred_by_id IS NOT NULL
             UNION SELECT up.start, u.referred_by_id FROM up JOIN accounts_user u ON u.id = up.next
         ) SELECT start FROM up WHERE start = next
+    """,
+    "I11": """
+        SELECT p.id FROM billing_payment p WHERE p.refunded_amount <>
+            (SELECT coalesce(sum(r.amount), 0) FROM billing_refund r WHERE r.payment_id = p.id AND r.state <> 'failed')
+            OR p.refunded_amount > p.amount
+            OR (p.status IN ('succeeded', 'cancelled', 'pending')) = EXISTS (
+                SELECT FROM billing_paymentevent e WHERE e.provider_payment_id = p.provider_payment_id
+                    AND e.provider = p.provider AND e.kind IN ('refunded', 'dispute_lost'))
+                AND NOT EXISTS (SELECT FROM billing_dispute d WHERE d.payment_id = p.id)
+            OR (p.arrived_at IS NULL) = EXISTS (
+                SELECT FROM billing_paymentevent e WHERE e.provider_payment_id = p.provider_payment_id
+                    AND e.provider = p.provider AND e.kind = 'succeeded')
     """,
     "I12": """
         SELECT number_year FROM billing_invoice WHERE number_year IS NOT NULL

@@ -14,6 +14,7 @@ import psycopg
 from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
+from core.database_roles import as_owner
 from core.errors import DomainError
 from core.tests.racing import race
 
@@ -80,14 +81,14 @@ def without(table: str, *guards: str) -> Iterator[None]:
     Take constraints, unique indexes and triggers away for the length of the block: the negative control of tests
     that rely on them. The table, and what refers to it, is emptied before they come back.
     """
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         ways = [_way(cursor, table, guard) for guard in guards]
         for away, _back in ways:
             cursor.execute(away)
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(f"TRUNCATE {table} CASCADE")
             for _away, back in ways:
                 cursor.execute(back)
@@ -99,7 +100,8 @@ def _way(cursor: CursorWrapper, table: str, guard: str) -> tuple[str, str]:
         """
         SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
             format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-        FROM pg_constraint WHERE conrelid = %(table)s::text::regclass AND conname = %(guard)s::text
+        FROM pg_constraint
+        WHERE conrelid = %(table)s::text::regclass AND conname = %(guard)s::text AND contype <> 't'
         UNION ALL
         SELECT format('DROP INDEX %%I', indexname), indexdef FROM pg_indexes
         WHERE tablename = %(table)s::text AND indexname = %(guard)s::text

@@ -20,6 +20,7 @@ from typing import Any, Final
 from django.db import connection, models, transaction
 
 from billing.tests.races import turn
+from core.tests import application
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 _SECONDS: Final = 60.0
@@ -106,27 +107,24 @@ def _until_all_wait(replies: Sequence[Future[Reply]]) -> None:
 
 def environment() -> dict[str, str]:
     """Of a process that works on the test's database."""
-    database = connection.settings_dict
-    foreign = {"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PORT", "BIND"}
-    return {name: value for name, value in os.environ.items() if name not in foreign} | {
-        "POSTGRES_HOST": database["HOST"],
-        "POSTGRES_PORT": str(database["PORT"]),
-        "POSTGRES_USER": database["USER"],
-        "POSTGRES_PASSWORD": database["PASSWORD"],
-        "POSTGRES_DB": database["NAME"],
+    foreign = {"DJANGO_SETTINGS_MODULE", "PORT", "BIND"}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
+    return application.environment(kept) | {
         "ENV": "test",
+        # Tests keep requests waiting until all of them wait.
+        "API_TIME_LIMITS": "60,60,60",
         "PYTHONPATH": str(ROOT),
     }
 
 
 @contextmanager
-def web_server(*, threads: int = 50) -> Iterator[Server]:
+def web_server(*, threads: int = 50, **variables: str) -> Iterator[Server]:
     """
     Gunicorn as ``make run`` starts it, but for the number of threads: each request gets one, and with it a connection
     of its own to the database. The connections stay open, so that test processes take turns with such servers.
     """
     # With two workers, one could get more requests than it has threads.
-    own = {"LOG_LEVEL": "WARNING", "WEB_WORKERS": "1", "WEB_THREADS": str(threads)}
+    own = {"LOG_LEVEL": "WARNING", "WEB_WORKERS": "1", "WEB_THREADS": str(threads), **variables}
     # The socket is handed over open, so that nobody can take its port in between.
     with turn(threads), socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         process = subprocess.Popen(

@@ -16,7 +16,7 @@ E = TypeVar("E", bound=DomainError)
 
 Snapshot = dict[str, list[str]]
 
-APPS = ("core", "audit", "accounts", "billing")
+APPS = ("core", "audit", "accounts", "messaging", "billing")
 
 
 def snapshot() -> Snapshot:

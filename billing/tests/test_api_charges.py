@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from accounts.people import actor_of
+from accounts.tests.factories import StaffFactory
 from audit.models import AuditLog
-from billing.models import Transaction, Wallet
+from billing.models import CreditRequest, Transaction, Wallet
+from billing.operations import credit_requests
 from billing.tests import deeds
 from billing.tests.callers import Answer, Caller
 from billing.tests.factories import WalletFactory, funded_wallet
@@ -280,6 +283,35 @@ class TestGrants:
         answer = give(wallet, **change)
         assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
         assert deeds.ledger(wallet) == []
+
+    def test_above_the_size_waits_for_a_colleague_and_later_is_the_credit(self) -> None:
+        wallet, caller = WalletFactory.create(), Caller("grants:write")
+        body = {"user": str(wallet.user_id), "tokens": 1_000_001, "reason": "Moved over"}
+
+        first, again = (caller.post("grants", body, key="k") for _time in range(2))
+
+        row = CreditRequest.objects.get()
+        assert (first.status_code, again.status_code) == (202, 202)
+        assert first.json() == {
+            "id": str(row.pk),
+            "user": str(wallet.user_id),
+            "tokens": 1_000_001,
+            "reason": "Moved over",
+            "expires_at": None,
+            "state": "pending",
+            "refusal": "",
+            "waits_until": as_rfc3339(row.expires_at),
+            "created_at": as_rfc3339(row.created_at),
+            "decided_at": None,
+        }
+        assert again.json() == first.json()
+        assert again["Idempotency-Replayed"] == "true"
+        assert deeds.booked(wallet) == (0, 0, 0)
+
+        credit_requests.approve(request_id=row.pk, by=actor_of(StaffFactory.create(role="operator")))
+        later = caller.post("grants", body, key="k")
+        assert (later.status_code, later.json()["tokens_delta"]) == (201, 1_000_001)
+        assert later["Idempotency-Replayed"] == "true"
 
     @pytest.mark.parametrize("scope", ["grants:write", "staff"])
     def test_are_for_those_who_may_give(self, scope: str) -> None:

@@ -48,7 +48,7 @@ def test_writes_the_rows_that_single_charges_write() -> None:
     assert result.transaction is not None
     row, other = (Transaction.objects.get(pk=each.pk) for each in (single, result.transaction))
     for field in Transaction._meta.concrete_fields:
-        if field.attname not in ("id", "wallet_id", "created_at"):
+        if field.attname not in ("id", "wallet_id", "position", "created_at"):
             assert getattr(row, field.attname) == getattr(other, field.attname), field.name
 
 

@@ -18,6 +18,7 @@ from billing.operations import demo, reconciliation
 from billing.rules import demo_story
 from core import clock
 from core.actors import SYSTEM
+from core.database_roles import as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ def clock_definition() -> str:
 
 @pytest.fixture(scope="module")
 def loaded(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[demo.Loaded]:
-    with django_db_blocker.unblock(), transaction.atomic():
+    with django_db_blocker.unblock(), as_owner(), transaction.atomic():
         yield demo.load(password="correct horse battery staple", keep=lambda _made: None)
         transaction.set_rollback(True)
 

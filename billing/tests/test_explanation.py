@@ -13,6 +13,7 @@ from django.utils.translation import override
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
+from accounts.people import actor_of
 from accounts.tests.factories import StaffFactory, UserFactory
 from billing import errors
 from billing.models import Wallet
@@ -90,7 +91,8 @@ class TestLines:
 
     def test_name_who_did_it_and_in_which_words(self) -> None:
         wallet = funded_wallet(tokens=0)
-        grants.give(owner=Owner.wallet(wallet.pk), tokens=5, reason="an apology", key=new_key(), by=OLGA)
+        operator = actor_of(StaffFactory.create(login="olga", role="operator"))
+        grants.give(owner=Owner.wallet(wallet.pk), tokens=5, reason="an apology", key=new_key(), by=operator)
         charge(wallet, 2, description="a brief")
         told = [(line.who, line.transaction.description) for line in explain(wallet).lines]
         assert told == [("tests", "a brief"), ("olga", "an apology")]

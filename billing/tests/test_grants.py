@@ -28,7 +28,9 @@ pytestmark = pytest.mark.django_db
 
 def give(wallet: Wallet, tokens: int = 5, **changed: Any) -> Credited:
     asked: dict[str, Any] = {"reason": "an apology", "key": "mine", **changed}
-    return grants.give(owner=Owner.wallet(wallet.pk), tokens=tokens, by=TESTER, **asked)
+    given = grants.give(owner=Owner.wallet(wallet.pk), tokens=tokens, by=TESTER, **asked)
+    assert given.transaction is not None
+    return Credited(given.transaction, given.replayed)
 
 
 def test_credits_a_lot_with_its_reason() -> None:

@@ -10,6 +10,7 @@ from billing.models import LotCheckpoint, ReconciliationCheckpoint
 from billing.operations import ledger
 from billing.tests.factories import TESTER, WalletFactory, funded_wallet
 from core.tests.guards import Case, Change, Copy, GuardTests, Id, Rows
+from core.tests.made_once import made_once
 
 CASES: Final = [
     Case(
@@ -25,7 +26,7 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     wallet = funded_wallet()
     ledger.write_checkpoint(wallet_id=wallet.pk, by=TESTER)

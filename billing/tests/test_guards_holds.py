@@ -6,7 +6,6 @@ from typing import Final
 
 import pytest
 
-from billing.models import Hold
 from billing.operations import holds
 from billing.tests.factories import TESTER, HoldFactory, funded_wallet
 from core.ids import uuid7
@@ -19,10 +18,9 @@ from core.tests.guards import (
     GuardTests,
     Id,
     Rows,
-    check_deferred,
-    execute,
-    refused_by,
+    TruncationTests,
 )
+from core.tests.made_once import made_once
 
 NEW: Final = {"id": uuid7(), "idempotency_key": "another"}
 CLOSED: Final = {"state": "released", "closed_at": SOME_MOMENT}
@@ -87,7 +85,7 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     released = HoldFactory.create()
     holds.release(hold_id=released.pk, by=TESTER)
@@ -99,15 +97,6 @@ class TestHold(GuardTests):
     pass
 
 
-@pytest.mark.django_db
-class TestTruncation:
-    def test_is_refused_by_billing_hold_is_never_truncated(self, truncation_guards: None, rows: Rows) -> None:
-        check_deferred()
-        with refused_by("billing_hold_is_never_truncated"):
-            execute("TRUNCATE billing_hold CASCADE")
-        assert Hold.objects.count() == 2
-
-    def test_would_drop_every_promise_without_it(self, rows: Rows) -> None:
-        check_deferred()
-        execute("TRUNCATE billing_hold CASCADE")
-        assert not Hold.objects.exists()
+@pytest.mark.parametrize("guard", ["billing_hold_is_never_truncated"])
+class TestTruncation(TruncationTests):
+    pass

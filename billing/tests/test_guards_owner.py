@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import pytest
@@ -20,8 +21,9 @@ from billing.tests import deeds
 from billing.tests.factories import TESTER, InvoiceFactory, PaymentFactory, PromoCodeFactory, add_lot, funded_wallet
 from core.ids import uuid7
 from core.tests.guards import Change, Copy, Deed, Delete, Id, Rows, check_deferred, execute, switch_off
+from core.tests.made_once import made_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("as_the_owner")]
 
 
 def test_the_applications_role_owns_its_tables() -> None:
@@ -72,7 +74,7 @@ FORGERIES: Final = [
     Forgery("a payment deleted", ("billing_payment_is_never_deleted",), Delete("payment"), "I4"),
     Forgery(
         "a payment that credits nothing any more",
-        ("billing_payment_is_frozen",),
+        ("billing_payment_that_arrived_stays_what_it_was",),
         Change("payment", {"outcome": "surplus"}),
         "I4",
     ),
@@ -122,7 +124,7 @@ FORGERIES: Final = [
 ]
 
 
-@pytest.fixture
+@partial(made_once, scope="module")
 def rows() -> Rows:
     wallet = funded_wallet(tokens=100)
     charge = deeds.charge(wallet, 30).transaction
@@ -158,7 +160,7 @@ def test_is_found_by_reconciliation(forgery: Forgery, rows: Rows) -> None:
 
 def test_a_truncated_ledger_is_found_by_reconciliation(rows: Rows) -> None:
     check_deferred()
-    execute("TRUNCATE billing_transaction")
+    execute("TRUNCATE billing_transaction CASCADE")
     assert {"I1", "I4"} <= invariants()
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from billing.models import Payment
 from billing.tests.factories import InvoiceFactory, PaymentFactory
+from billing.tests.payment_factories import AnnouncedPaymentFactory
 from core.ids import uuid7
 from core.tests.guards import (
     SOME_MOMENT,
@@ -18,10 +18,9 @@ from core.tests.guards import (
     GuardTests,
     Id,
     Rows,
-    check_deferred,
-    execute,
-    refused_by,
+    TruncationTests,
 )
+from core.tests.made_once import made_once
 
 NEW: Final = {
     "id": uuid7(),
@@ -57,13 +56,45 @@ CASES: Final = [
         "billing_payment_amount_is_positive",
         Copy("payment", {**NEW, "amount": -1, "provider": "promo"}),
         Copy("payment", {**NEW, "amount": 0, "provider": "promo"}),
+        behind=("billing_payment_refunds_stay_within_it",),
+    ),
+    *(
+        Case(
+            "billing_payment_that_arrived_stays_what_it_was",
+            Change("payment", values),
+            Change("payment", {"status": "refunded"}),
+        )
+        for values in ({"amount": 1}, {"currency": "USD"}, {"outcome": "surplus"}, {"arrived_at": SOME_MOMENT})
+    ),
+    Case(
+        "billing_payment_that_arrived_stays_what_it_was",
+        Change("payment", {"amount": 1}),
+        # Until the money is there, its amount is an announcement.
+        Change("announced", {"amount": 1}),
+    ),
+    Case(
+        "billing_payment_refunds_stay_within_it",
+        Change("payment", {"refunded_amount": 14_901}),
+        Change("payment", {"refunded_amount": 14_900}),
+    ),
+    Case(
+        "billing_payment_tokens_taken_are_not_negative",
+        Change("payment", {"taken_tokens": -1}),
+        Change("payment", {"taken_tokens": 1}),
+    ),
+    Case(
+        "billing_payment_tokens_taken_are_not_negative",
+        Change("payment", {"debt_tokens": -1}),
+        Change("payment", {"debt_tokens": 1}),
+    ),
+    Case(
+        "billing_payment_outcome_waits_for_the_money",
+        Change("announced", {"arrived_at": SOME_MOMENT}),
+        Change("announced", {"arrived_at": SOME_MOMENT, "outcome": "surplus"}),
     ),
     *(
         Case("billing_payment_is_frozen", Change("payment", values), Change("payment", {"status": "refunded"}))
         for values in (
-            {"amount": 1},
-            {"currency": "USD"},
-            {"outcome": "surplus"},
             {"invoice_id": Id("other invoice")},
             {"provider": "promo"},
             {"provider_payment_id": "receipt-other"},
@@ -75,11 +106,12 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     return {
         "payment": PaymentFactory.create(provider_payment_id="receipt", key="the payment's"),
         "other invoice": InvoiceFactory.create(),
+        "announced": AnnouncedPaymentFactory.create(),
     }
 
 
@@ -88,15 +120,6 @@ class TestPayment(GuardTests):
     pass
 
 
-@pytest.mark.django_db
-class TestTruncation:
-    def test_is_refused_by_billing_payment_is_never_truncated(self, truncation_guards: None, rows: Rows) -> None:
-        check_deferred()
-        with refused_by("billing_payment_is_never_truncated"):
-            execute("TRUNCATE billing_payment")
-        assert Payment.objects.count() == 1
-
-    def test_would_lose_the_money_without_it(self, rows: Rows) -> None:
-        check_deferred()
-        execute("TRUNCATE billing_payment")
-        assert not Payment.objects.exists()
+@pytest.mark.parametrize("guard", ["billing_payment_is_never_truncated"])
+class TestTruncation(TruncationTests):
+    pass

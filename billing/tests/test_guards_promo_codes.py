@@ -6,7 +6,6 @@ from typing import Final
 
 import pytest
 
-from billing.models import PromoRedemption
 from billing.operations import invoices
 from billing.tests.factories import TESTER, InvoiceFactory, PromoCodeFactory, WalletFactory
 from core.ids import uuid7
@@ -19,10 +18,9 @@ from core.tests.guards import (
     GuardTests,
     Id,
     Rows,
-    check_deferred,
-    execute,
-    refused_by,
+    TruncationTests,
 )
+from core.tests.made_once import made_once
 
 LATER: Final = "2026-02-28T12:00:00Z"
 
@@ -142,7 +140,7 @@ REDEMPTIONS: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     code = PromoCodeFactory.create(code="WELCOME", max_uses=3)
     cancelled = InvoiceFactory.create(promo_code=code)
@@ -168,17 +166,6 @@ class TestRedemption(GuardTests):
     pass
 
 
-@pytest.mark.django_db
-class TestTruncation:
-    def test_is_refused_by_billing_promoredemption_is_never_truncated(
-        self, truncation_guards: None, rows: Rows
-    ) -> None:
-        check_deferred()
-        with refused_by("billing_promoredemption_is_never_truncated"):
-            execute("TRUNCATE billing_promoredemption")
-        assert PromoRedemption.objects.count() == 2
-
-    def test_would_lose_every_use_without_it(self, rows: Rows) -> None:
-        check_deferred()
-        execute("TRUNCATE billing_promoredemption")
-        assert not PromoRedemption.objects.exists()
+@pytest.mark.parametrize("guard", ["billing_promoredemption_is_never_truncated"])
+class TestTruncation(TruncationTests):
+    pass

@@ -10,11 +10,14 @@ from billing.models import Tariff
 from billing.tests.factories import TariffFactory
 from core.ids import uuid7
 from core.tests.guards import SOME_MOMENT, Case, Change, Copy, GuardTests, Rows, execute, switch_off
+from core.tests.made_once import made_once
 
 
 def changed(**values: object) -> Change:
     return Change("tariff", values)
 
+
+MONTHLY: Final = {"period_kind": "calendar_month", "period_months": 1, "subscription_days": 30}
 
 CASES: Final = [
     Case("billing_tariff_price_is_positive", changed(price=0), changed(price=1)),
@@ -38,6 +41,25 @@ CASES: Final = [
     ),
     Case("billing_tariff_audience_is_known", changed(audience="pets"), changed(audience="company")),
     Case("billing_tariff_subscription_days_check", changed(subscription_days=-1), changed(subscription_days=0)),
+    *(
+        Case("billing_tariff_months_fit_its_kind_of_period", changed(**values), changed(**neighbour))
+        for values, neighbour in (
+            ({"period_kind": "weeks"}, {"period_kind": "days"}),
+            ({"period_months": 1}, {"period_months": 0}),
+            ({"period_kind": "calendar_month", "subscription_days": 30}, MONTHLY),
+            ({**MONTHLY, "period_months": 1_201}, {**MONTHLY, "period_months": 1_200}),
+            ({**MONTHLY, "subscription_days": 0}, MONTHLY),
+        )
+    ),
+    Case(
+        "billing_tariff_period_months_check",
+        changed(period_months=-1),
+        changed(period_months=0),
+        in_front=("billing_tariff_months_fit_its_kind_of_period",),
+    ),
+    Case("billing_tariff_change_policy_is_known", changed(change_policy="swap"), changed(change_policy="convert")),
+    Case("billing_tariff_grace_is_at_most_a_year", changed(grace_days=366), changed(grace_days=365)),
+    Case("billing_tariff_grace_days_check", changed(grace_days=-1), changed(grace_days=0)),
     Case("billing_tariff_trial_days_check", changed(trial_days=-1), changed(trial_days=0)),
     Case(
         "billing_tariff_version_check",
@@ -52,7 +74,7 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     return {"tariff": TariffFactory.create()}
 
@@ -87,6 +109,7 @@ class TestVersion:
         changed(price=1, version=1).run(rows)
         assert self._version(rows) == 2
 
+    @pytest.mark.usefixtures("as_the_owner")
     def test_would_stay_without_billing_tariff_counts_its_version(self, rows: Rows) -> None:
         switch_off("billing_tariff", "billing_tariff_counts_its_version")
         changed(price=1).run(rows)

@@ -6,7 +6,6 @@ from typing import Final
 
 import pytest
 
-from billing.models import Transaction
 from billing.models.transaction import CREDITS, DEBITS
 from billing.operations import grants, holds
 from billing.owners import Owner
@@ -22,10 +21,9 @@ from core.tests.guards import (
     GuardTests,
     Id,
     Rows,
-    check_deferred,
-    execute,
-    refused_by,
+    TruncationTests,
 )
+from core.tests.made_once import made_once
 
 NEW: Final = {"id": uuid7(), "sequence": 1_000, "idempotency_key": "another"}
 # What the other rules want of each type, so that its sign alone is wrong.
@@ -101,11 +99,12 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     wallet = WalletFactory.create()
     owner = Owner.wallet(wallet.pk)
     given = grants.give(owner=owner, tokens=100, reason="for a test", key="the lot's", by=TESTER)
+    assert given.transaction is not None
     hold = HoldFactory.create(wallet=wallet)
     holds.release(hold_id=hold.pk, by=TESTER)
     charged = deeds.charge(wallet, 1)
@@ -122,15 +121,6 @@ class TestLedger(GuardTests):
     pass
 
 
-@pytest.mark.django_db
-class TestTruncation:
-    def test_is_refused_by_billing_transaction_is_never_truncated(self, truncation_guards: None, rows: Rows) -> None:
-        check_deferred()
-        with refused_by("billing_transaction_is_never_truncated"):
-            execute("TRUNCATE billing_transaction")
-        assert Transaction.objects.count() == 2
-
-    def test_would_empty_the_ledger_without_it(self, rows: Rows) -> None:
-        check_deferred()
-        execute("TRUNCATE billing_transaction")
-        assert not Transaction.objects.exists()
+@pytest.mark.parametrize("guard", ["billing_transaction_is_never_truncated"])
+class TestTruncation(TruncationTests):
+    pass

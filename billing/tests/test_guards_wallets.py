@@ -9,7 +9,8 @@ import pytest
 from accounts.tests.factories import CompanyFactory, UserFactory
 from billing.tests.factories import WalletFactory, company_wallet, funded_wallet
 from core.ids import uuid7
-from core.tests.guards import SOME_MOMENT, Case, Change, Copy, Delete, GuardTests, Id, Rows, execute, refused_by
+from core.tests.guards import SOME_MOMENT, Case, Change, Copy, Delete, GuardTests, Id, Rows, TruncationTests
+from core.tests.made_once import made_once
 
 NEW: Final = {"id": uuid7(), "user_id": None, "company_id": Id("company")}
 
@@ -97,7 +98,7 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     return {
         "wallet": funded_wallet(tokens=100),
@@ -113,11 +114,6 @@ class TestWallet(GuardTests):
     pass
 
 
-@pytest.mark.django_db
-class TestTruncation:
-    def test_is_refused_by_billing_wallet_is_never_truncated(self, truncation_guards: None) -> None:
-        with refused_by("billing_wallet_is_never_truncated"):
-            execute("TRUNCATE billing_wallet CASCADE")
-
-    def test_would_empty_the_house_without_it(self) -> None:
-        execute("TRUNCATE billing_wallet CASCADE")
+@pytest.mark.parametrize("guard", ["billing_wallet_is_never_truncated"])
+class TestTruncation(TruncationTests):
+    pass

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import translation
 from pytest_django import Settings
 
 from accounts.models import ApiKey, User
@@ -41,7 +42,8 @@ def short_story(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load_demo(*arguments: str) -> str:
     said = StringIO()
-    call_command("load_demo", *arguments, stdout=said)
+    with translation.override("en"):
+        call_command("load_demo", *arguments, stdout=said)
     return said.getvalue()
 
 

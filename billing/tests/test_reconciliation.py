@@ -41,6 +41,7 @@ from billing.tests.factories import (
 from billing.tests.races import outcomes, without
 from billing.tests.snapshots import snapshot
 from conftest import TestClock
+from core.database_roles import as_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,6 +67,7 @@ def guards_off() -> Iterator[None]:
     with ExitStack() as stack:
         for table, guards in GUARDS.items():
             stack.enter_context(without(table, *guards))
+        stack.enter_context(as_owner())
         yield
 
 

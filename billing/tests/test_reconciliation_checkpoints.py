@@ -16,6 +16,7 @@ from billing.tests.deeds import charge
 from billing.tests.factories import TESTER, add_lot, funded_wallet
 from billing.tests.races import outcomes, without
 from billing.tests.snapshots import snapshot
+from core.database_roles import as_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -130,7 +131,7 @@ def test_of_a_row_that_the_wallet_has_not_reached_are_found() -> None:
 
 
 def test_hide_a_row_spoilt_before_them_from_all_but_a_full_run() -> None:
-    with without("billing_transaction", "billing_transaction_is_append_only"):
+    with without("billing_transaction", "billing_transaction_is_append_only"), as_owner():
         wallet = grown_wallet()
         run()
         spoil_a_row(wallet, 1)
@@ -140,7 +141,7 @@ def test_hide_a_row_spoilt_before_them_from_all_but_a_full_run() -> None:
 
 
 def test_do_not_hide_a_row_spoilt_after_them() -> None:
-    with without("billing_transaction", "billing_transaction_is_append_only"):
+    with without("billing_transaction", "billing_transaction_is_append_only"), as_owner():
         wallet = grown_wallet()
         run()
         add_lot(wallet, 5)
@@ -150,7 +151,7 @@ def test_do_not_hide_a_row_spoilt_after_them() -> None:
 
 
 def test_are_not_left_where_the_books_do_not_agree() -> None:
-    with without("billing_transaction", "billing_transaction_is_append_only"):
+    with without("billing_transaction", "billing_transaction_is_append_only"), as_owner():
         wallet, sound = grown_wallet(), grown_wallet()
         Transaction.objects.filter(wallet=wallet, sequence=3).update(balance_after=0)
         assert found(run()) == {("I3", "wallet")}

@@ -12,6 +12,7 @@ from audit.tests.recorded import Case, RecordTests
 from billing.tests.factories import PaymentFactory, PromoCodeFactory, TariffFactory, funded_wallet
 from core.ids import uuid7
 from core.tests.guards import SOME_MOMENT, Change, Copy, Delete, Id, Rows
+from core.tests.made_once import made_once
 
 CASES: Final = [
     Case(
@@ -75,7 +76,7 @@ CASES: Final = [
 ]
 
 
-@pytest.fixture
+@made_once
 def rows() -> Rows:
     payment = PaymentFactory.create()
     return {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from audit.models import AuditLog
 from billing import errors
@@ -75,6 +78,12 @@ class TestCreate:
         with unmoved(ValidationFailed) as refusal:
             tariffs.create(by=TESTER, **{**SOLD, **wrong})
         assert list(refusal.value.fields) == [field]
+
+    @pytest.mark.parametrize(("tokens", "asked_one_by_one"), [(50, False), (0, True)])
+    def test_asks_for_each_rule_by_itself_only_where_one_was_broken(self, tokens: int, asked_one_by_one: bool) -> None:
+        with CaptureQueriesContext(connection) as asked, suppress(ValidationFailed):
+            tariffs.create(by=TESTER, **{**SOLD, "tokens": tokens})
+        assert any("_check" in each["sql"] for each in asked.captured_queries) is asked_one_by_one
 
     @pytest.mark.django_db(transaction=True)
     def test_one_of_many_gets_a_slug_that_all_want(self) -> None:

@@ -29,8 +29,24 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 EXPIRE = "billing.expire_holds_and_lots"
 INVOICES = "billing.expire_invoices"
+CREDITS = "billing.expire_credit_requests"
 CHECKPOINTS = "billing.checkpoint_lots"
 RECONCILE = "billing.reconcile"
+PERIODS = {
+    EXPIRE: 60,
+    INVOICES: 60,
+    CREDITS: 300,
+    CHECKPOINTS: 600,
+    RECONCILE: 86_400,
+    "billing.announce_expiring_tokens": 3_600,
+    "billing.announce_low_balances": 300,
+    "billing.compare_statements": 86_400,
+    "billing.mature_referrals": 600,
+    "billing.poll_checkouts": 300,
+    "billing.poll_refunds": 300,
+    "billing.renew_subscriptions": 300,
+    "billing.sweep_webhooks": 60,
+}
 
 
 def due_house(clock: TestClock) -> tuple[Wallet, Wallet, PromoCode]:
@@ -64,7 +80,7 @@ def queued(name: str) -> Job:
 
 def test_each_has_its_period() -> None:
     periods = {each.name: each.every_seconds for each in registry.periodic_jobs() if each.name.startswith("billing.")}
-    assert periods == {EXPIRE: 60, INVOICES: 60, CHECKPOINTS: 600, RECONCILE: 86_400}
+    assert periods == PERIODS
 
 
 def test_the_beat_wakes_a_worker_who_books_what_is_due(clock: TestClock, tmp_path: Path) -> None:
@@ -74,7 +90,7 @@ def test_the_beat_wakes_a_worker_who_books_what_is_due(clock: TestClock, tmp_pat
         for job_id in woken(messages):
             run_job(job_id)
     states = dict(Job.objects.filter(name__startswith="billing.").values_list("name", "state"))
-    assert states == dict.fromkeys((EXPIRE, INVOICES, CHECKPOINTS, RECONCILE), "done")
+    assert states == dict.fromkeys(PERIODS, "done")
     assert_settled(*house)
 
 
@@ -92,7 +108,7 @@ def test_two_workers_at_once_book_everything_once(clock: TestClock) -> None:
     sweeper.enqueue_periods()
     ran = outcomes(drain.run_due, drain.run_due)
     done = sorted(name for worker in ran.results for name, _outcome in worker if name.startswith("billing."))
-    assert done == sorted([EXPIRE, INVOICES, CHECKPOINTS, RECONCILE])
+    assert done == sorted(PERIODS)
     assert {outcome for worker in ran.results for _name, outcome in worker} == {Outcome.DONE}
     assert_settled(*house)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from billing.api.fields import OwnedSerializer
-from billing.models import Invoice, Payment
+from billing.api.fields import OwnSerializer, WebAddressField
+from billing.models import Checkout, Invoice, Payment
 from core.api.fields import CodeField, IdField, MomentField, TextField
 from core.api.serializers import ListParams, MoneyField, StrictSerializer
 from core.money import EXPONENTS
@@ -34,7 +36,7 @@ class InvoiceSerializer(serializers.Serializer[Invoice]):
     paid_at = MomentField(allow_null=True)
 
 
-class NewInvoiceSerializer(OwnedSerializer):
+class NewInvoiceSerializer(OwnSerializer):
     """Who buys what."""
 
     tariff = TextField(max_length=64)
@@ -72,3 +74,35 @@ class PaymentSerializer(serializers.Serializer[Payment]):
     status = CodeField(choices=Payment.Status.values)
     outcome = CodeField(choices=Payment.Outcome.values)
     created_at = MomentField()
+
+
+class NewCheckoutSerializer(StrictSerializer):
+    """With whom a customer wants to pay."""
+
+    # What staff say of money is not paid at a till.
+    provider = CodeField(
+        choices=[
+            Payment.Provider.TELEGRAM_STARS.value,
+            Payment.Provider.TELEGRAM.value,
+            Payment.Provider.YOOKASSA.value,
+            Payment.Provider.STRIPE.value,
+        ]
+    )
+    return_url = WebAddressField(required=False, help_text=_("Where the customer goes afterwards; the bot by default."))
+
+
+class CheckoutSerializer(serializers.Serializer[Checkout]):
+    """What a client needs to pay; what a provider has no use for is null."""
+
+    provider = CodeField(choices=Payment.Provider.values)
+    url = serializers.CharField(allow_null=True, help_text=_("A page to open."))
+    invoice_link = serializers.CharField(allow_null=True, help_text=_("An invoice inside Telegram."))
+    payload = serializers.DictField(allow_null=True, help_text=_("Anything else that the provider's client needs."))
+
+    def to_representation(self, instance: Checkout) -> dict[str, Any]:
+        return {
+            "provider": instance.provider,
+            "url": instance.url or None,
+            "invoice_link": instance.invoice_link or None,
+            "payload": instance.payload or None,
+        }

@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from billing.api.fields import OwnedSerializer
+from billing.api.fields import OwnSerializer
 from billing.models import PromoCode, Tariff
-from billing.models.tariff import CURRENCIES, MAX_TOKENS
+from billing.models.tariff import CURRENCIES, MAX_GRACE_DAYS, MAX_MONTHS, MAX_TOKENS
 from billing.rules.pricing import Price
 from core.api.fields import BoolField, CodeField, IntField, MetadataField, MomentField, TextField
 from core.api.serializers import MoneyField, StrictSerializer
@@ -33,6 +33,15 @@ class TariffSerializer(serializers.Serializer[Tariff]):
     token_validity_days = serializers.IntegerField(allow_null=True, help_text=_("Null when they never expire."))
     subscription_days = serializers.IntegerField()
     trial_days = serializers.IntegerField()
+    period_kind = CodeField(
+        choices=Tariff.PeriodKind.values, help_text=_("How a subscription counts: in days, or in period_months.")
+    )
+    period_months = serializers.IntegerField(help_text=_("0 where it counts in days."))
+    change_policy = CodeField(
+        choices=Tariff.ChangePolicy.values,
+        help_text=_("Of time that was paid for another tariff of the family: it runs out first, or it is converted."),
+    )
+    grace_days = serializers.IntegerField(help_text=_("How long an unpaid subscription waits before it ends."))
     family = serializers.CharField(help_text=_("One live subscription and one trial per owner and family."))
     limits = MetadataField(help_text=_("What a company may have: seats, projects, storage_mb."))
     sort_order = serializers.IntegerField()
@@ -57,6 +66,10 @@ class TariffFieldsSerializer(StrictSerializer):
     token_validity_days = IntField(min_value=1, max_value=_MAX_DAYS, required=False, allow_null=True)
     subscription_days = IntField(min_value=0, max_value=_MAX_DAYS, required=False)
     trial_days = IntField(min_value=0, max_value=_MAX_DAYS, required=False)
+    period_kind = CodeField(choices=Tariff.PeriodKind.values, required=False)
+    period_months = IntField(min_value=0, max_value=MAX_MONTHS, required=False)
+    change_policy = CodeField(choices=Tariff.ChangePolicy.values, required=False)
+    grace_days = IntField(min_value=0, max_value=MAX_GRACE_DAYS, required=False)
     family = TextField(max_length=64, required=False, allow_blank=True)
     limits = MetadataField(required=False)
     sort_order = IntField(min_value=-_MAX_INT32, max_value=_MAX_INT32, required=False)
@@ -140,7 +153,7 @@ class NewPromoCodeSerializer(PromoCodeChangeSerializer):
     )
 
 
-class QuoteInquirySerializer(OwnedSerializer):
+class QuoteInquirySerializer(OwnSerializer):
     """A customer, a tariff and a code that they may have heard of."""
 
     tariff = TextField(max_length=64)

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.fields import KeyField, OwnedSerializer, TokensField
-from billing.models import Hold, Transaction
+from billing.models import CreditRequest, Hold, Transaction
 from billing.operations.charge_batches import ChargeItem, ChargeResult
 from billing.operations.holds import DEFAULT_SECONDS, MAX_SECONDS
 from billing.queries.balances import Balance
@@ -131,6 +131,21 @@ class GrantSerializer(OwnedSerializer):
     tokens = TokensField()
     reason = TextField(max_length=255)
     expires_at = MomentField(required=False, allow_null=True)
+
+
+class CreditRequestSerializer(serializers.Serializer[CreditRequest]):
+    """A credit that waits for a colleague's approval: pending, then approved, declined or expired, once."""
+
+    id = IdField()
+    user = IdField(source="wallet.user_id", allow_null=True)
+    tokens = serializers.IntegerField()
+    reason = serializers.CharField()
+    expires_at = MomentField(source="lot_expires_at", allow_null=True)
+    state = CodeField(choices=CreditRequest.State.values)
+    refusal = serializers.CharField(help_text=_("Why it was declined."))
+    waits_until = MomentField(source="expires_at")
+    created_at = MomentField()
+    decided_at = MomentField(allow_null=True)
 
 
 class NewHoldSerializer(ChargeSerializer):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import errors
 from billing.api import examples
-from billing.api.permissions import GRANT, WRITE
 from billing.api.serializers.wallets import (
     ChargeBatchSerializer,
     ChargeResultsSerializer,
     ChargeSerializer,
+    CreditRequestSerializer,
     GrantSerializer,
     TransactionSerializer,
 )
@@ -21,12 +23,16 @@ from billing.operations import charges, grants
 from billing.operations.charge_batches import charge_many
 from core.api.declarations import Example, documented
 from core.api.idempotency import REPLAYED, idempotency_key
+from core.api.permissions import STAFF, may
 from core.api.serializers import kept
 from core.api.views import ApiView
 
+# Products charge; nobody does it by hand, and no customer does it alone.
+_SERVERS: Final = may(scopes=("billing:write",))
+
 
 class ChargeView(ApiView):
-    permission_classes = [WRITE]
+    permission_classes = [_SERVERS]
 
     @documented(
         summary="Charge tokens",
@@ -59,7 +65,7 @@ class ChargeView(ApiView):
 
 
 class ChargeBatchView(ApiView):
-    permission_classes = [WRITE]
+    permission_classes = [_SERVERS]
 
     @documented(
         summary="Charge many at once",
@@ -94,13 +100,20 @@ class ChargeBatchView(ApiView):
 
 
 class GrantView(ApiView):
-    permission_classes = [GRANT]
+    permission_classes = [may(scopes=("grants:write", STAFF), permission="billing.credit_wallet")]
 
     @documented(
         summary="Give tokens away",
         body=GrantSerializer,
-        answers={201: TransactionSerializer},
-        errors=[errors.WalletNotFound, errors.ExpiryInThePast, errors.IdempotencyMismatch],
+        answers={201: TransactionSerializer, 202: CreditRequestSerializer},
+        errors=[
+            errors.WalletNotFound,
+            errors.ExpiryInThePast,
+            errors.IdempotencyMismatch,
+            errors.CreditLimitReached,
+            errors.CreditTooLarge,
+            errors.CreditRequestPending,
+        ],
         idempotent=True,
         examples=[
             Example(
@@ -113,13 +126,32 @@ class GrantView(ApiView):
                 },
                 answer=examples.GRANT,
                 status=201,
-            )
+            ),
+            Example(
+                "too large for one",
+                body={"user": examples.ANNA, "tokens": 5_000_000, "reason": "Moved over from the old shop"},
+                answer=examples.CREDIT_REQUEST,
+                status=202,
+            ),
         ],
     )
     def post(self, request: Request) -> Response:
-        """The reason stays in the ledger and in the audit log. A debt is repaid first."""
-        credited = grants.give(**self.body(), key=idempotency_key(request), by=self.actor)
-        return _created(credited.transaction, is_replayed=credited.replayed)
+        """
+        The reason stays in the ledger and in the audit log. A debt is repaid first.
+
+        A credit above a set size is answered 202: it waits for a colleague's approval, and no tokens move before.
+        Sent again with its key it is answered with the request as it stands, and once it was approved with 201 and
+        the transaction. How much may be credited in a day is limited for each key and each colleague; an API key whose
+        owner works here counts as that colleague.
+        """
+        given = grants.give(**self.body(), key=idempotency_key(request), by=self.actor)
+        if given.transaction is not None:
+            return _created(given.transaction, is_replayed=given.replayed)
+        return Response(
+            kept(CreditRequestSerializer).to_representation(given.request),
+            status=status.HTTP_202_ACCEPTED,
+            headers={REPLAYED: "true"} if given.replayed else {},
+        )
 
 
 def _created(transaction: Transaction, *, is_replayed: bool) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,18 +12,20 @@ from rest_framework.response import Response
 
 from billing import errors
 from billing.api import examples
-from billing.api.permissions import READ, WRITE
 from billing.api.serializers.wallets import CaptureSerializer, HoldSerializer, NewHoldSerializer
 from billing.operations import holds as operations
 from billing.queries import holds
 from core.api.declarations import Example, documented
 from core.api.idempotency import answer_once, idempotency_key, stored
+from core.api.permissions import STAFF, may
 from core.api.views import ApiView
 from core.operations.idempotency import StoredAnswer
 
+_SERVERS: Final = may(scopes=("billing:write",))
+
 
 class HoldListView(ApiView):
-    permission_classes = [WRITE]
+    permission_classes = [_SERVERS]
 
     @documented(
         summary="Set tokens aside",
@@ -57,7 +60,7 @@ class HoldListView(ApiView):
 
 
 class HoldView(ApiView):
-    permission_classes = [READ]
+    permission_classes = [may(scopes=("billing:read", STAFF), permission="billing.view_hold")]
 
     @documented(
         summary="One hold",
@@ -71,7 +74,7 @@ class HoldView(ApiView):
 
 
 class HoldCaptureView(ApiView):
-    permission_classes = [WRITE]
+    permission_classes = [_SERVERS]
 
     @documented(
         summary="Take held tokens",
@@ -104,7 +107,7 @@ class HoldCaptureView(ApiView):
 
 
 class HoldReleaseView(ApiView):
-    permission_classes = [WRITE]
+    permission_classes = [_SERVERS]
 
     @documented(
         summary="Give held tokens back",

@@ -12,31 +12,36 @@ from rest_framework.response import Response
 
 from billing import errors
 from billing.api import examples
-from billing.api.permissions import PAY, WRITE, ReadOrChange
+from billing.api.owners import owner_meant
 from billing.api.serializers.invoices import (
+    CheckoutSerializer,
     InvoiceParams,
     InvoiceSerializer,
+    NewCheckoutSerializer,
     NewInvoiceSerializer,
     NewPaymentSerializer,
     PaymentSerializer,
 )
 from billing.api.throttles import count_promo_code_try
 from billing.api.views.promo_codes import OFFER_REFUSALS
+from billing.operations import checkouts, payments
 from billing.operations import invoices as operations
-from billing.operations import payments
 from billing.queries import invoices
 from core.api import problems
 from core.api.declarations import Example, documented
 from core.api.idempotency import REPLAYED, answer_once, idempotency_key, stored
 from core.api.pagination import Keyset, paged
+from core.api.permissions import OWN, STAFF, by_method, may
 from core.api.views import ApiView
 from core.operations.idempotency import StoredAnswer
 
 _NEWEST_FIRST: Final = Keyset("-id")
+_READ: Final = may(scopes=("billing:read", STAFF), permission="billing.view_invoice", own=OWN)
+_ADD: Final = may(scopes=("billing:write",), permission="billing.add_invoice", own=OWN)
 
 
-class InvoiceListView(ReadOrChange):
-    change_permission = WRITE
+class InvoiceListView(ApiView):
+    permission_classes = [by_method(GET=_READ, POST=_ADD)]
 
     @documented(
         summary="List invoices, newest first",
@@ -46,9 +51,14 @@ class InvoiceListView(ReadOrChange):
         examples=[Example("a page", answer=examples.page(examples.INVOICE))],
     )
     def get(self, request: Request) -> Response:
-        """Everybody's, or one customer's; in any state, or in one."""
+        """
+        Everybody's, or one customer's; in any state, or in one. Customers see their own: a filter by somebody else
+        finds nothing, as one by nobody does.
+        """
         query = self.query()
-        rows = invoices.list_invoices(user_id=query.get("user"), status=query.get("status"))
+        rows = invoices.list_invoices(
+            user_id=query.get("user"), status=query.get("status"), only_of=self.admission.only_of
+        )
         return self.page(rows, _NEWEST_FIRST, InvoiceSerializer)
 
     @documented(
@@ -70,9 +80,10 @@ class InvoiceListView(ReadOrChange):
         """
         Freezes what is sold and its price, and reserves a use of the promo code, which comes back when the invoice
         expires or is cancelled. Where the code leaves nothing to pay, the invoice is paid at once. Attempts with a
-        promo code are limited per caller.
+        promo code are limited per caller. Customers buy for themselves and need not say so.
         """
         body = self.body()
+        body["owner"] = owner_meant(self, body["owner"])
         key = idempotency_key(request)
         if body.get("promo_code"):
             count_promo_code_try(self.actor)
@@ -84,7 +95,9 @@ class InvoiceListView(ReadOrChange):
         return answer_once(request, effect, by=self.actor)
 
 
-class InvoiceView(ReadOrChange):
+class InvoiceView(ApiView):
+    permission_classes = [_READ]
+
     @documented(
         summary="One invoice",
         answers={200: InvoiceSerializer},
@@ -93,11 +106,12 @@ class InvoiceView(ReadOrChange):
     )
     def get(self, request: Request, invoice_id: UUID) -> Response:
         """What was asked for, and what became of it."""
-        return Response(InvoiceSerializer(invoices.get_invoice(invoice_id)).data)
+        found = invoices.get_invoice(invoice_id, only_of=self.admission.only_of)
+        return Response(InvoiceSerializer(found).data)
 
 
 class InvoiceCancellationView(ApiView):
-    permission_classes = [WRITE]
+    permission_classes = [may(scopes=("billing:write",), permission="billing.change_invoice", own=OWN)]
 
     @documented(
         summary="Cancel an invoice",
@@ -107,11 +121,43 @@ class InvoiceCancellationView(ApiView):
     )
     def post(self, request: Request, invoice_id: UUID) -> Response:
         """Gives a reserved use of a promo code back. Cancelling a cancelled invoice changes nothing."""
-        return Response(InvoiceSerializer(operations.cancel(invoice_id=invoice_id, by=self.actor)).data)
+        cancelled = operations.cancel(invoice_id=invoice_id, only_of=self.admission.only_of, by=self.actor)
+        return Response(InvoiceSerializer(cancelled).data)
+
+
+class InvoiceCheckoutView(ApiView):
+    permission_classes = [may(scopes=("billing:write",), permission="billing.change_invoice", own=OWN)]
+
+    @documented(
+        summary="Begin paying an invoice",
+        body=NewCheckoutSerializer,
+        answers={200: CheckoutSerializer},
+        errors=[
+            errors.InvoiceNotFound,
+            errors.InvoiceNotPending,
+            errors.ProviderNotOffered,
+            errors.ProviderNotAvailable,
+        ],
+        examples=[
+            Example(
+                "at a provider's page",
+                body={"provider": "yookassa", "return_url": "https://shop.example/thanks"},
+                answer=examples.CHECKOUT,
+            )
+        ],
+    )
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        """
+        Where the customer pays: a page to open, an invoice inside Telegram, or what the provider's client needs. Asked
+        again for the same provider, the answer is the same. That somebody came back to `return_url` is no payment: the
+        invoice becomes `paid` once the provider has said so.
+        """
+        started = checkouts.start(invoice_id=invoice_id, **self.body(), only_of=self.admission.only_of, by=self.actor)
+        return Response(CheckoutSerializer(started).data)
 
 
 class InvoicePaymentView(ApiView):
-    permission_classes = [PAY]
+    permission_classes = [may(scopes=("payments:write",), permission="billing.add_payment")]
 
     @documented(
         summary="Record a payment",

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from billing import errors
 from billing.api import examples
-from billing.api.permissions import MANAGE, QUOTE
+from billing.api.owners import owner_meant
 from billing.api.serializers.tariffs import (
     NewPromoCodeSerializer,
     PromoCodeChangeSerializer,
@@ -23,10 +23,14 @@ from billing.operations import promo_codes as operations
 from billing.queries import promo_codes, quotes
 from core.api.declarations import Example, documented
 from core.api.pagination import Keyset, paged
+from core.api.permissions import OWN, STAFF, by_method, may
 from core.api.serializers import ListParams
 from core.api.views import ApiView
 
 _NEWEST_FIRST: Final = Keyset("-id")
+_READ: Final = may(scopes=(STAFF,), permission="billing.view_promocode")
+_ADD: Final = may(scopes=(STAFF,), permission="billing.add_promocode")
+_CHANGE: Final = may(scopes=(STAFF,), permission="billing.change_promocode")
 # Why a customer cannot have a tariff, and why a code does not lower its price.
 OFFER_REFUSALS: Final = (
     errors.WalletNotFound,
@@ -44,7 +48,9 @@ OFFER_REFUSALS: Final = (
 
 
 class QuoteView(ApiView):
-    permission_classes = [QUOTE]
+    permission_classes = [
+        may(scopes=("billing:read", "billing:write", STAFF), permission="billing.view_promocode", own=OWN)
+    ]
 
     @documented(
         summary="What a tariff would cost with a promo code",
@@ -62,16 +68,17 @@ class QuoteView(ApiView):
     def post(self, request: Request) -> Response:
         """
         Nothing is reserved: an invoice does that. Attempts are limited per caller, and an unknown code is answered as
-        one that is not valid now.
+        one that is not valid now. Customers ask for themselves and need not say so.
         """
         body = self.body()
+        owner = owner_meant(self, body["owner"])
         count_promo_code_try(self.actor)
-        price = quotes.get_quote_for(body["owner"], tariff=body["tariff"], promo_code=body["code"])
+        price = quotes.get_quote_for(owner, tariff=body["tariff"], promo_code=body["code"])
         return Response(QuoteSerializer(price).data)
 
 
 class PromoCodeListView(ApiView):
-    permission_classes = [MANAGE]
+    permission_classes = [by_method(GET=_READ, POST=_ADD)]
 
     @documented(
         summary="List promo codes, newest first",
@@ -111,7 +118,7 @@ class PromoCodeListView(ApiView):
 
 
 class PromoCodeView(ApiView):
-    permission_classes = [MANAGE]
+    permission_classes = [by_method(GET=_READ, PATCH=_CHANGE, DELETE=_CHANGE)]
 
     @documented(
         summary="One promo code",

@@ -9,16 +9,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import examples
-from billing.api.permissions import ReadOrChange, is_staff
 from billing.api.serializers.tariffs import NewTariffSerializer, TariffChangeSerializer, TariffSerializer
 from billing.errors import TariffChanged, TariffNotFound, TariffSlugTaken
 from billing.operations import tariffs as operations
 from billing.queries import tariffs
 from core.api.declarations import Example, documented
 from core.api.pagination import Keyset, paged
+from core.api.permissions import OWN, STAFF, by_method, may
 from core.api.serializers import ListParams
+from core.api.views import ApiView
 
 _IN_ORDER: Final = Keyset("sort_order", "slug")
+# What is on sale is for everybody who comes in.
+_READ: Final = may(scopes=("billing:read", STAFF), permission="billing.view_tariff", own=OWN)
+_ADD: Final = may(scopes=(STAFF,), permission="billing.add_tariff")
+_CHANGE: Final = may(scopes=(STAFF,), permission="billing.change_tariff")
 _NEW: Final = {
     "slug": "pack-50",
     "name": "50 documents",
@@ -29,7 +34,9 @@ _NEW: Final = {
 }
 
 
-class TariffListView(ReadOrChange):
+class TariffListView(ApiView):
+    permission_classes = [by_method(GET=_READ, POST=_ADD)]
+
     @documented(
         summary="List tariffs",
         operation_id="tariffs_list",
@@ -38,8 +45,9 @@ class TariffListView(ReadOrChange):
         examples=[Example("a page", answer=examples.page(examples.TARIFF))],
     )
     def get(self, request: Request) -> Response:
-        """Those on sale, by ``sort_order``; the scope ``staff`` also sees archived ones."""
-        return self.page(tariffs.list_tariffs(with_archived=is_staff(request)), _IN_ORDER, TariffSerializer)
+        """Those on sale, by ``sort_order``; staff, and servers with the scope ``staff``, also see archived ones."""
+        rows = tariffs.list_tariffs(with_archived=self.admission.is_staff)
+        return self.page(rows, _IN_ORDER, TariffSerializer)
 
     @documented(
         summary="Put a tariff on sale",
@@ -54,7 +62,9 @@ class TariffListView(ReadOrChange):
         return Response(TariffSerializer(tariff).data, status=status.HTTP_201_CREATED)
 
 
-class TariffView(ReadOrChange):
+class TariffView(ApiView):
+    permission_classes = [by_method(GET=_READ, PATCH=_CHANGE, DELETE=_CHANGE)]
+
     @documented(
         summary="One tariff",
         answers={200: TariffSerializer},
@@ -62,8 +72,9 @@ class TariffView(ReadOrChange):
         examples=[Example("a package", answer=examples.TARIFF)],
     )
     def get(self, request: Request, slug: str) -> Response:
-        """One on sale; the scope ``staff`` also sees archived ones."""
-        return Response(TariffSerializer(tariffs.get_tariff(slug, with_archived=is_staff(request))).data)
+        """One on sale; staff, and servers with the scope ``staff``, also see archived ones."""
+        found = tariffs.get_tariff(slug, with_archived=self.admission.is_staff)
+        return Response(TariffSerializer(found).data)
 
     @documented(
         summary="Change a tariff",

@@ -9,21 +9,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import examples
-from billing.api.permissions import READ
 from billing.api.serializers.wallets import StatisticsSerializer, TransactionSerializer, WalletSerializer
 from billing.errors import WalletNotFound
 from billing.owners import Owner
 from billing.queries import balances, statistics, transactions
 from core.api.declarations import Example, documented
 from core.api.pagination import Keyset, paged
+from core.api.permissions import STAFF, Own, may
 from core.api.serializers import ListParams
 from core.api.views import ApiView
 
 _NEWEST_FIRST: Final = Keyset("-sequence")
+_WALLET: Final = may(
+    scopes=("billing:read", STAFF), permission="billing.view_wallet", own=Own("user_id", otherwise=WalletNotFound)
+)
+_LEDGER: Final = may(
+    scopes=("billing:read", STAFF), permission="billing.view_transaction", own=Own("user_id", otherwise=WalletNotFound)
+)
 
 
 class WalletView(ApiView):
-    permission_classes = [READ]
+    permission_classes = [_WALLET]
 
     @documented(
         summary="A customer's balance, holds and lots",
@@ -37,7 +43,7 @@ class WalletView(ApiView):
 
 
 class TransactionListView(ApiView):
-    permission_classes = [READ]
+    permission_classes = [_LEDGER]
 
     @documented(
         summary="A customer's ledger, newest first",
@@ -54,7 +60,7 @@ class TransactionListView(ApiView):
 
 
 class StatisticsView(ApiView):
-    permission_classes = [READ]
+    permission_classes = [_WALLET]
 
     @documented(
         summary="What a customer did, in numbers",

@@ -6,20 +6,22 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from billing.errors import WalletNotFound
 from billing.models import Transaction
 from billing.owners import Owner
 from billing.queries.explanation import Explanation, explain_balance
+from core.commands import InBothLanguages
 
 
-class Command(BaseCommand):
-    help = "Explain a customer's balance: the ledger as a person reads it."
+class Command(InBothLanguages, BaseCommand):
+    summary = gettext_lazy("Explain a customer's balance: the ledger as a person reads it.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("user", help="the user's UUID, Telegram id, @username or login")
-        parser.add_argument("--rows", type=int, default=200, help="how many ledger rows at the most (200)")
+        parser.add_argument("user", help=_("the user's UUID, Telegram id, @username or login"))
+        parser.add_argument("--rows", type=int, default=200, help=_("how many ledger rows at the most (200)"))
 
     def handle(self, *args: Any, user: str, rows: int = 200, **options: Any) -> None:
         try:
@@ -43,7 +45,12 @@ class Command(BaseCommand):
             self.stdout.write(_("Frozen: %s") % balance.wallet.frozen_reason)
         if explanation.unswept:
             self.stdout.write(
-                _("%d tokens have expired and will be booked with the next movement.") % explanation.unswept
+                ngettext(
+                    "%d token has expired and will be booked with the next movement.",
+                    "%d tokens have expired and will be booked with the next movement.",
+                    explanation.unswept,
+                )
+                % explanation.unswept
             )
         for lot in balance.lots:
             until = timezone.localtime(lot.expires_at).strftime("%Y-%m-%d %H:%M") if lot.expires_at else _("never")
@@ -68,7 +75,10 @@ class Command(BaseCommand):
             details = "; ".join(part for part in (row.description, *line.because, line.who) if part)
             self.stdout.write(f"{text}  {details}")
         if explanation.older:
-            self.stdout.write(_("… and %d older rows (--rows shows more).") % explanation.older)
+            said = ngettext(
+                "… and %d older row (--rows shows more).", "… and %d older rows (--rows shows more).", explanation.older
+            )
+            self.stdout.write(said % explanation.older)
 
 
 def _owner(named: str) -> Owner:

@@ -9,20 +9,27 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from billing.operations import demo
 from core.actors import under
+from core.commands import InBothLanguages
+from core.database_roles import as_owner
 from core.errors import DomainError
 
 
-class Command(BaseCommand):
-    help = "Load demo data: tariffs, promo codes, customers with sixty days of history, an operator and an API key."
+class Command(InBothLanguages, BaseCommand):
+    summary = gettext_lazy(
+        "Load demo data: tariffs, promo codes, customers with sixty days of history, an operator and an API key."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--once",
             action="store_true",
-            help="change nothing where demo data does not belong or is loaded already; print the credentials again",
+            help=_("change nothing where demo data does not belong or is loaded already; print the credentials again"),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,19 +38,29 @@ class Command(BaseCommand):
             return
         password = secrets.token_urlsafe(12)
         try:
-            with under(door="command"):
+            # Only the owner can move the clock that the story is told by.
+            with as_owner(), under(door="command"):
                 loaded = demo.load(password=password, keep=lambda made: _keep(made, password))
         except demo.DemoRefusedError as refusal:
             if not options["once"]:
                 raise CommandError(str(refusal)) from refusal
-            self.stdout.write(f"No demo data is loaded: {refusal}")
+            self.stdout.write(_("No demo data is loaded: %(why)s") % {"why": refusal})
             return
         except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
         figures = loaded.figures
         self.stdout.write(
-            f"Demo data: {figures['Registers']} customers, {figures['Orders']} invoices, {figures['Pays']} payments, "
-            f"{figures['Spends']} charges, {figures['SetsAside']} holds."
+            _(
+                "Demo data: %(customers)d customers, %(invoices)d invoices, %(payments)d payments, "
+                "%(charges)d charges, %(holds)d holds."
+            )
+            % {
+                "customers": figures["Registers"],
+                "invoices": figures["Orders"],
+                "payments": figures["Pays"],
+                "charges": figures["Spends"],
+                "holds": figures["SetsAside"],
+            }
         )
         self._say(password, loaded.api_key)
 
@@ -53,12 +70,23 @@ class Command(BaseCommand):
             self._say(kept["password"], kept["api_key"])
             return
         self.stdout.write(
-            f"Demo data is loaded, but {_file()} does not have its credentials. New ones: "
-            f"manage.py changepassword {demo.LOGIN}; manage.py create_api_key --name Demo --scope users:read"
+            _(
+                "Demo data is loaded, but %(file)s does not have its credentials. New ones: "
+                "manage.py changepassword %(login)s; manage.py create_api_key --name Demo --scope users:read"
+            )
+            % {"file": _file(), "login": demo.LOGIN}
         )
 
     def _say(self, password: str, api_key: str) -> None:
-        self.stdout.write(f"Demo operator (Admin): {demo.LOGIN} / {password}\nDemo API key: {api_key}")
+        self.stdout.write(
+            _("Demo operator (Admin): %(login)s / %(password)s") % {"login": demo.LOGIN, "password": password}
+        )
+        self.stdout.write(_("Demo API key: %(key)s") % {"key": api_key})
+        if invoice_id := demo.offer_purchase():
+            page = reverse("admin:billing_invoice_change", args=[invoice_id])
+            self.stdout.write(
+                _("An invoice that waits to be paid, with the button “Payment link”: %(page)s") % {"page": page}
+            )
 
 
 def _file() -> Path:

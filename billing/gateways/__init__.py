@@ -1,0 +1,1 @@
+"""Payment providers, each one file behind one small interface."""

@@ -1,0 +1,374 @@
+"""
+Stripe, by its official SDK (the extra ``stripe``). Its events are signed; what they name is asked for all the same.
+
+A payment is a PaymentIntent, from the till to the last dispute; the till itself is a Checkout Session, which knows its
+PaymentIntent once somebody has paid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import requests
+import stripe
+from django.conf import settings
+
+from billing.gateways.amounts import from_minor
+from billing.gateways.answers import CONNECT_SECONDS, READ_SECONDS, bounded
+from billing.gateways.notices import Notice, SignatureWrong
+from billing.gateways.provider import (
+    Movement,
+    Order,
+    Provider,
+    ProviderRefused,
+    ProviderUnavailable,
+    Repayment,
+    Started,
+)
+from billing.gateways.returning import address_after
+from billing.rules.payment_events import Fact, Kind
+from core.api import strict_json
+from core.api.errors import BodyMalformed
+from core.money import Money
+
+T = TypeVar("T")
+Said = Mapping[str, Any]
+
+_ID: Final = re.compile(r"[a-z]{2,4}_[0-9A-Za-z_]{1,250}", re.ASCII)
+_TOLERANCE_SECONDS: Final = 300
+_PAGE: Final = 100
+# What is told of a payment, a refund or a dispute, and of nothing else.
+_EVENTS: Final = ("checkout.session.", "payment_intent.", "charge.", "refund.")
+# After these a repetition may do better.
+_PASSING: Final = (
+    stripe.APIConnectionError,
+    stripe.AuthenticationError,
+    stripe.RateLimitError,
+    stripe.IdempotencyError,
+)
+# What opens what belongs to whoever pays.
+_PRIVATE: Final = frozenset({"client_secret", "receipt_email", "shipping", "billing_details"})
+_VERDICTS: Final = {"won": Kind.DISPUTE_WON, "lost": Kind.DISPUTE_LOST}
+
+
+class Stripe:
+    """One account's payments, refunds and disputes."""
+
+    code = "stripe"
+    refunds_parts = True
+    charges_agreements = True
+    is_local = False
+
+    def start(self, order: Order) -> Started:
+        bound = {"invoice": str(order.invoice_id)}
+        product = {"name": order.title, "description": order.description or order.title}
+        price = {
+            "currency": order.amount.currency.lower(),
+            "unit_amount": order.amount.amount,
+            "product_data": product,
+        }
+        asked: dict[str, Any] = {
+            "mode": "payment",
+            "client_reference_id": str(order.invoice_id),
+            "line_items": [{"quantity": 1, "price_data": price}],
+            "success_url": address_after(order),
+            "cancel_url": address_after(order),
+            "metadata": bound,
+            "payment_intent_data": {"metadata": bound},
+        }
+        if order.saves_method:
+            asked["customer_creation"] = "always"
+            asked["payment_intent_data"]["setup_future_usage"] = "off_session"
+        session = _asked(
+            lambda: _client().v1.checkout.sessions.create(asked, {"idempotency_key": order.key})  # type: ignore[arg-type]  # its words are typed one by one
+        )
+        url = session.get("url") or ""
+        if not str(url).startswith(("https://", "http://")) and session.get("status") == "open":
+            raise ProviderUnavailable("no address to pay at came")
+        return Started(url=url, payment_id=_id(session, "id"))
+
+    def charge(self, order: Order, *, agreement: str) -> Sequence[Fact]:
+        customer, _colon, method = agreement.partition(":")
+        asked: dict[str, Any] = {
+            "amount": order.amount.amount,
+            "currency": order.amount.currency.lower(),
+            "customer": customer,
+            "payment_method": method,
+            "off_session": True,
+            "confirm": True,
+            "description": order.description,
+            "metadata": {"invoice": str(order.invoice_id)},
+        }
+        payment = _asked(
+            lambda: _client().v1.payment_intents.create(asked, {"idempotency_key": order.key})  # type: ignore[arg-type]  # as above
+        )
+        if payment.get("status") not in {"succeeded", "processing"}:
+            raise ProviderRefused(str(payment.get("status"))[:64])
+        return self._facts_of_payment(payment, "checkout")
+
+    def read_notice(self, body: bytes, *, signature: str) -> Notice | None:
+        if not any(_is_signed(body, signature, secret) for secret in settings.STRIPE_WEBHOOK_SECRETS):
+            raise SignatureWrong
+        event = strict_json.loads(body)
+        if not isinstance(event, dict):
+            raise BodyMalformed
+        named = event.get("id")
+        if not isinstance(named, str) or not _ID.fullmatch(named):
+            return None
+        return Notice(event_id=named, payload=event)
+
+    def renew(self, *, agreement: str, details: Mapping[str, Any], is_on: bool) -> None:
+        """It renews nothing by itself."""
+
+    def facts_of(self, notice: Said) -> Sequence[Fact]:
+        data = notice.get("data")
+        told = data.get("object") if isinstance(data, Mapping) else None
+        if not str(notice.get("type", "")).startswith(_EVENTS) or not isinstance(told, Mapping):
+            return ()
+        payment_id = told.get("id") if told.get("object") == "payment_intent" else told.get("payment_intent")
+        if not isinstance(payment_id, str) or not payment_id.startswith("pi_"):
+            return ()
+        at = notice.get("created")
+        return self._everything(payment_id, "webhook", told_at=at if isinstance(at, int) else None)
+
+    def look_up(self, payment_id: str) -> Sequence[Fact]:
+        if payment_id.startswith("cs_") and _ID.fullmatch(payment_id):
+            session = _found(lambda: _client().v1.checkout.sessions.retrieve(payment_id))
+            payment_id = str((session or {}).get("payment_intent") or "")
+        return self._everything(payment_id, "poll") if payment_id.startswith("pi_") else ()
+
+    def refund(self, repayment: Repayment) -> Sequence[Fact]:
+        # Keys are kept for a day, and an answer may be waited for longer: first look for what was done already.
+        done = self._refunds_of(repayment.payment_id)
+        refund = next((each for each in done if _metadata(each).get("refund") == repayment.key), None)
+        if refund is None:
+            asked: dict[str, Any] = {
+                "payment_intent": repayment.payment_id,
+                "amount": repayment.amount.amount,
+                "metadata": {"refund": repayment.key},
+            }
+            try:
+                refund = _asked(
+                    lambda: _client().v1.refunds.create(asked, {"idempotency_key": repayment.key})  # type: ignore[arg-type]  # as above
+                )
+            except ProviderRefused as refusal:
+                # By somebody in Stripe's own dashboard, then: if it is of this amount, it is what we are asked for.
+                elsewhere = [
+                    each for each in self._refunds_of(repayment.payment_id) if not _metadata(each).get("refund")
+                ]
+                refund = next((each for each in elsewhere if each.get("amount") == repayment.amount.amount), None)
+                if refusal.code != "charge_already_refunded" or refund is None:
+                    raise
+        if refund.get("status") in {"failed", "canceled"}:
+            raise ProviderRefused(str(refund.get("failure_reason") or refund["status"])[:64])
+        return self._facts_of_refund(refund, "checkout")
+
+    def movements(self, since: datetime) -> Iterator[Movement]:
+        created: Any = {"created": {"gte": int(since.timestamp())}, "limit": _PAGE}
+        for charge in _paged(lambda: _client().v1.charges.list(created)):
+            if charge.get("status") == "succeeded" and charge.get("captured") is True and charge.get("payment_intent"):
+                common = self._common(charge, _id(charge, "payment_intent"), "books")
+                yield Movement(self._success(common, _money(charge, "amount_captured"), _moment(charge)))
+        for refund in _paged(lambda: _client().v1.refunds.list(created)):
+            for fact in self._facts_of_refund(refund, "books"):
+                yield Movement(fact)
+        for dispute in _paged(lambda: _client().v1.disputes.list(created)):
+            for fact in self._facts_of_dispute(dispute, "books"):
+                yield Movement(fact)
+
+    def _everything(self, payment_id: str, source: str, *, told_at: int | None = None) -> Sequence[Fact]:
+        """All that Stripe says of a payment now: messages come in any order, and each leads here."""
+        if not _ID.fullmatch(payment_id):
+            return ()
+        payment = _found(lambda: _client().v1.payment_intents.retrieve(payment_id))
+        if payment is None:
+            return ()
+        facts = list(self._facts_of_payment(payment, source))
+        if payment.get("status") == "succeeded":
+            of_it: Any = {"payment_intent": payment_id, "limit": _PAGE}
+            for refund in self._refunds_of(payment_id):
+                facts.extend(self._facts_of_refund(refund, source))
+            for dispute in _paged(lambda: _client().v1.disputes.list(of_it)):
+                facts.extend(self._facts_of_dispute(dispute, source, told_at=told_at))
+        return facts
+
+    def _refunds_of(self, payment_id: str) -> list[Said]:
+        of_it: Any = {"payment_intent": payment_id, "limit": _PAGE}
+        return list(_paged(lambda: _client().v1.refunds.list(of_it)))
+
+    def _common(self, said: Said, payment_id: str, source: str) -> dict[str, Any]:
+        return {
+            "provider": self.code,
+            "payment_id": payment_id,
+            "source": source,
+            "invoice_id": _invoice(said),
+            "is_test": said.get("livemode") is not True,
+            "payload": {name: value for name, value in said.items() if name not in _PRIVATE},
+        }
+
+    def _success(self, common: dict[str, Any], amount: Money, at: datetime, agreement: str = "") -> Fact:
+        details = {"agreement": agreement} if agreement else {}
+        named = f"{common['payment_id']}:succeeded"
+        return Fact(event_id=named, kind=Kind.SUCCEEDED, amount=amount, occurred_at=at, details=details, **common)
+
+    def _facts_of_payment(self, payment: Said, source: str) -> Sequence[Fact]:
+        named, at = _id(payment, "id"), _moment(payment)
+        common, amount = self._common(payment, named, source), _money(payment, "amount")
+        facts = [Fact(event_id=f"{named}:created", kind=Kind.CREATED, amount=amount, occurred_at=at, **common)]
+        if payment.get("status") == "succeeded":
+            facts.append(self._success(common, _money(payment, "amount_received"), at, _agreement(payment)))
+        elif payment.get("status") == "canceled":
+            cancelled = Fact(
+                event_id=f"{named}:cancelled", kind=Kind.CANCELLED, amount=amount, occurred_at=at, **common
+            )
+            facts.append(cancelled)
+        return facts
+
+    def _facts_of_refund(self, refund: Said, source: str) -> Sequence[Fact]:
+        if refund.get("status") != "succeeded" or not refund.get("payment_intent"):
+            return ()
+        return (self._outward(refund, Kind.REFUNDED, _id(refund, "id"), source, _moment(refund)),)
+
+    def _facts_of_dispute(self, dispute: Said, source: str, *, told_at: int | None = None) -> Sequence[Fact]:
+        status = str(dispute.get("status"))
+        # An inquiry is a question, and no money moves for it.
+        if status.startswith("warning_") or not dispute.get("payment_intent"):
+            return ()
+        named, begun = _id(dispute, "id"), _moment(dispute)
+        facts = [self._outward(dispute, Kind.DISPUTE_OPENED, f"{named}:opened", source, begun)]
+        if verdict := _VERDICTS.get(status):
+            # The dispute does not say when; whoever told of it does.
+            at = begun if told_at is None else max(begun, datetime.fromtimestamp(told_at, UTC))
+            facts.append(self._outward(dispute, verdict, f"{named}:{status}", source, at))
+        return facts
+
+    def _outward(self, said: Said, kind: Kind, event_id: str, source: str, at: datetime) -> Fact:
+        return Fact(
+            provider=self.code,
+            event_id=event_id,
+            kind=kind,
+            payment_id=_id(said, "payment_intent"),
+            occurred_at=at,
+            source=source,
+            amount=_money(said, "amount"),
+            reference=_id(said, "id"),
+            payload=said,
+        )
+
+
+def make() -> Provider:
+    return Stripe()
+
+
+class _Session(requests.Session):
+    """No redirects, and no answer without an end."""
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:
+        deadline = monotonic() + CONNECT_SECONDS + READ_SECONDS
+        response = super().request(*args, **{**options, "allow_redirects": False, "stream": True})
+        with response:
+            response._content = bounded(response, deadline)
+        return response
+
+
+def _client() -> stripe.StripeClient:
+    """Made anew for each call: what it costs is little beside the call, and credentials may have changed."""
+    return stripe.StripeClient(
+        settings.STRIPE_SECRET_KEY,
+        base_addresses={"api": settings.STRIPE_API_BASE},
+        # Whoever calls us repeats, with the same key.
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS), session=_Session()),
+    )
+
+
+def _asked(call: Callable[[], stripe.StripeObject]) -> Said:
+    return _judged(call).to_dict(for_json=True)
+
+
+def _found(call: Callable[[], stripe.StripeObject]) -> Said | None:
+    try:
+        return _asked(call)
+    except ProviderRefused as refusal:
+        if refusal.code != "resource_missing":
+            raise
+        return None
+
+
+def _paged(call: Callable[[], Any]) -> Iterator[Said]:
+    rows = _judged(lambda: call().auto_paging_iter())
+    while (row := _judged(lambda: next(rows, None))) is not None:
+        yield row.to_dict(for_json=True)
+
+
+def _judged(call: Callable[[], T]) -> T:
+    """
+    What it answers.
+
+    :raises ProviderRefused: it says no
+    :raises ProviderUnavailable: it says nothing, or nothing that is its own
+    """
+    try:
+        return call()
+    except _PASSING as failure:
+        raise ProviderUnavailable(type(failure).__name__) from None
+    except stripe.StripeError as error:
+        is_refusal = error.http_status is not None and 400 <= error.http_status < 500 and error.error is not None
+        if not is_refusal:
+            raise ProviderUnavailable(f"it answered {error.http_status}") from None
+        code = getattr(error.error, "decline_code", None) or error.code or type(error).__name__
+        raise ProviderRefused(str(code)[:64], str(error.user_message or "")[:500]) from None
+
+
+def _is_signed(body: bytes, signature: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(body, signature, secret, _TOLERANCE_SECONDS)
+    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _money(said: Said, name: str) -> Money:
+    try:
+        return from_minor(said.get(name), said.get("currency"))
+    except ValueError as error:
+        raise ProviderUnavailable(str(error)) from error
+
+
+def _id(said: Said, name: str) -> str:
+    named = said.get(name)
+    if not isinstance(named, str) or not _ID.fullmatch(named):
+        raise ProviderUnavailable(f"{name} is none")
+    return named
+
+
+def _moment(said: Said) -> datetime:
+    created = said.get("created")
+    if isinstance(created, bool) or not isinstance(created, int) or not 0 < created < 2**34:
+        raise ProviderUnavailable("created is no moment")
+    return datetime.fromtimestamp(created, UTC)
+
+
+def _metadata(said: Said) -> Said:
+    metadata = said.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _invoice(payment: Said) -> UUID | None:
+    try:
+        return UUID(str(_metadata(payment).get("invoice")))
+    except ValueError:
+        return None
+
+
+def _agreement(payment: Said) -> str:
+    """Whom and what to charge later: ``<customer>:<method>``."""
+    if payment.get("setup_future_usage") != "off_session":
+        return ""
+    customer, method = payment.get("customer"), payment.get("payment_method")
+    return f"{customer}:{method}" if isinstance(customer, str) and isinstance(method, str) else ""

@@ -1,0 +1,50 @@
+"""A customer on the way to a provider's till."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.payment import Payment
+from core.clock import CoreNow
+from core.database import frozen
+from core.ids import uuid7
+
+
+@frozen(mutable=("provider_payment_id", "url", "invoice_link", "payload", "answered_at"))
+class Checkout(models.Model):
+    """
+    What was asked of a provider for an invoice, kept before it is asked: the key makes a second asking the first one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    invoice = models.ForeignKey(
+        "billing.Invoice", verbose_name=_("invoice"), on_delete=models.PROTECT, related_name="checkouts", db_index=False
+    )
+    provider = models.CharField(_("provider"), max_length=32, choices=Payment.Provider)
+    # Sent to the provider with the order, and with every repetition of it.
+    key = models.UUIDField(_("idempotency key"), default=uuid7, editable=False)
+    amount = models.BigIntegerField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    return_url = models.CharField(_("return address"), max_length=2048, blank=True, default="")
+    provider_payment_id = models.CharField(_("provider's id"), max_length=255, blank=True, default="")
+    url = models.CharField(_("address"), max_length=2048, blank=True, default="")
+    invoice_link = models.CharField(_("invoice in Telegram"), max_length=2048, blank=True, default="")
+    payload = models.JSONField(_("for the client"), default=dict)
+    created_at = models.DateTimeField(_("created"), db_default=CoreNow())
+    answered_at = models.DateTimeField(_("answered"), null=True)
+
+    class Meta:
+        verbose_name = _("checkout")
+        verbose_name_plural = _("checkouts")
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["invoice", "provider"], name="billing_checkout_is_one_per_invoice_and_provider"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="billing_checkout_amount_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_provider_display()} {self.key}"

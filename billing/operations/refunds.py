@@ -1,0 +1,231 @@
+"""
+The refund desk: asked for, sent, done. Intent, commit, call, result.
+
+Its tokens are taken when a refund is asked for, so that nobody spends them while it is on its way; they come back if
+the provider refuses. The payment's lock lines refunds up, ``billing_refund_is_pending_once_per_payment`` lets one be on
+its way, and ``billing_payment_refunds_stay_within_it`` bounds them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db.models import F
+from django.utils.translation import gettext_noop
+
+from audit.operations import alerts, records
+from billing import errors, locks
+from billing.gateways import providers
+from billing.gateways.provider import ProviderRefused, ProviderUnavailable, Repayment
+from billing.models import Payment, PaymentEvent, Refund, Transaction
+from billing.operations import money_back, payment_events, taking_back
+from billing.queries.refunds import calculate
+from billing.rules import keys
+from core.actors import Actor
+from core.clock import CoreNow
+from core.database import operation
+from core.errors import ReasonMissing
+from core.jobs import enqueue
+from core.money import Money
+
+_A_WHILE: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """
+    :param refund: on its way, or done where nobody has to be asked
+    :param replayed: whether it is an earlier call's, found by its key
+    """
+
+    refund: Refund
+    replayed: bool
+
+
+@operation
+def issue(
+    *,
+    payment_id: UUID,
+    policy: Refund.Policy,
+    reason: str,
+    key: str,
+    by: Actor,
+    amount: Money | None = None,
+    agreed: str | None = None,
+) -> Issued:
+    """
+    Send money of a payment back. The same key gives the first refund back.
+
+    :param policy: ``full`` takes the tokens back and makes a debt of the spent ones; ``unspent`` sends back the share
+        of what was not used; ``goodwill`` leaves the tokens
+    :param amount: less than all that is left; not with ``unspent``
+    :param agreed: the ``fingerprint`` of the calculation that somebody has seen and agreed to, where somebody has
+    :param reason: why; kept with the refund and in the audit log
+    :raises core.errors.ReasonMissing: no reason was given
+    :raises errors.RefundChanged: it would do something else than was agreed to
+    :raises errors.IdempotencyMismatch: the key was used for another refund
+    :raises errors.PaymentNotFound: there is no such payment; also what ``queries.refunds.calculate`` raises
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing(fields={"reason": [ReasonMissing.title]})
+    keys.checked(key)
+    wanted = keys.request_hash("refund", policy=policy, amount=amount, reason=reason)
+    wallet, payment = locks.paid(payment_id)
+    # Look for a replay only after the lock: two calls may arrive together.
+    if first := payment.refunds.filter(idempotency_key=key).first():
+        if bytes(first.request_hash) != wanted:
+            raise errors.IdempotencyMismatch()
+        return Issued(first, replayed=True)
+    found = calculate(wallet, payment, policy=policy, amount=amount)
+    if agreed not in (None, found.fingerprint):
+        raise errors.RefundChanged()
+    refund = money_back.add(
+        payment,
+        origin=Refund.Origin.DESK,
+        policy=policy,
+        amount=found.amount.amount,
+        claimed_tokens=found.claimed_tokens,
+        reason=reason,
+        key=key,
+        by=by,
+        request_hash=wanted,
+    )
+    step = taking_back.converge(wallet, payment, type=Transaction.Type.REFUND, by=by)
+    money_back.note_tokens([refund], step)
+    records.record(
+        "billing.refund.issued",
+        entity=refund,
+        by=by,
+        reason=reason,
+        payment=str(payment.pk),
+        amount=str(refund.amount_money),
+        policy=policy,
+    )
+    provider = providers.get(payment.provider)
+    if provider.is_local:
+        for fact in provider.refund(_repayment(refund)):
+            payment_events.record(fact=fact, by=by)
+    else:
+        enqueue("billing.send_refund", key=str(refund.pk), refund_id=refund.pk)
+    refund.refresh_from_db()
+    return Issued(refund, replayed=False)
+
+
+def send(*, refund_id: UUID, by: Actor) -> Refund:
+    """
+    Ask the provider for a refund that is on its way, and record its answer. Twice, or at once, it is asked with the
+    same key, which makes it one.
+
+    :raises errors.RefundNotFound: there is no such refund
+    :raises billing.gateways.provider.ProviderUnavailable: nobody knows what happened; call again
+    """
+    refund = _begin(refund_id=refund_id, by=by)
+    if refund.state != Refund.State.PENDING:
+        return refund
+    try:
+        facts = providers.get(refund.payment.provider).refund(_repayment(refund))
+    except ProviderRefused as refusal:
+        return fail(refund_id=refund_id, failure=str(refusal), by=by)
+    for fact in facts:
+        payment_events.record(fact=fact, by=by)
+    refund.refresh_from_db()
+    return refund
+
+
+@operation
+def send_again(*, refund_id: UUID, reason: str, by: Actor) -> Refund:
+    """
+    Have a refund that is on its way sent once more. The provider is asked with the same key, so that what it has done
+    it does not do again. One that is closed is left alone.
+
+    :param reason: why; kept in the audit log
+    :raises core.errors.ReasonMissing: no reason was given
+    :raises errors.RefundNotFound: there is no such refund
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing(fields={"reason": [ReasonMissing.title]})
+    _wallet, payment, refund = locks.refund(refund_id)
+    if refund.state == Refund.State.PENDING:
+        records.record("billing.refund.sent_again", entity=refund, by=by, reason=reason, payment=str(payment.pk))
+        enqueue("billing.send_refund", refund_id=refund.pk)
+    return refund
+
+
+def list_waiting(limit: int = 200) -> list[UUID]:
+    """Refunds that were sent a while ago and are not closed: their provider has taken them on, or lost them."""
+    waiting = Refund.objects.filter(state=Refund.State.PENDING, sent_at__lt=CoreNow() - _A_WHILE)
+    return list(waiting.order_by("sent_at").values_list("pk", flat=True)[:limit])
+
+
+def sweep(*, by: Actor) -> int:
+    """
+    Ask after every refund that waits: not every provider tells that it will not do after all what it has taken on. One
+    that does not answer is asked the next time.
+
+    :returns: how many were asked after
+    """
+    asked = 0
+    for refund_id in list_waiting():
+        try:
+            send(refund_id=refund_id, by=by)
+        except ProviderUnavailable:
+            continue
+        asked += 1
+    return asked
+
+
+@operation
+def _begin(*, refund_id: UUID, by: Actor) -> Refund:
+    _wallet, _payment, refund = locks.refund(refund_id)
+    if refund.state == Refund.State.PENDING:
+        Refund.objects.filter(pk=refund.pk).update(sent_at=CoreNow())
+    return refund
+
+
+def _repayment(refund: Refund) -> Repayment:
+    payment = refund.payment
+    success = PaymentEvent.objects.filter(
+        provider=payment.provider, provider_payment_id=payment.provider_payment_id, kind=PaymentEvent.Kind.SUCCEEDED
+    ).first()
+    return Repayment(
+        payment_id=payment.provider_payment_id,
+        amount=refund.amount_money,
+        reason=refund.reason,
+        key=str(refund.pk),
+        details=success.details if success else {},
+    )
+
+
+@operation
+def fail(*, refund_id: UUID, failure: str, by: Actor) -> Refund:
+    """
+    The provider will not: give back what was taken for it. One that is closed already is left alone.
+
+    :raises errors.RefundNotFound: there is no such refund
+    """
+    wallet, payment, refund = locks.refund(refund_id)
+    if refund.state != Refund.State.PENDING:
+        return refund
+    refund.state = Refund.State.FAILED
+    refund.failure = failure[:2_000] or "refused"
+    refund.closed_at = CoreNow()
+    refund.save(update_fields=["state", "failure", "closed_at"])
+    Payment.objects.filter(pk=payment.pk).update(refunded_amount=F("refunded_amount") - refund.amount)
+    payment.refresh_from_db()
+    taking_back.converge(wallet, payment, type=Transaction.Type.REFUND, by=by)
+    records.record("billing.refund.failed", entity=refund, by=by, payment=str(payment.pk), failure=refund.failure)
+    alerts.raise_alert(
+        f"billing.refund_failed:{refund.pk}",
+        severity="critical",
+        title=gettext_noop("A provider refuses a refund"),
+        body=f"{payment.provider} {payment.provider_payment_id}: {refund.amount_money}, {refund.failure}",
+        payment=str(payment.pk),
+        refund=str(refund.pk),
+    )
+    refund.refresh_from_db()
+    return refund

@@ -1,0 +1,94 @@
+"""
+What is taken back of a purchase when its money goes back.
+
+Pure: what the ledger says of the purchase and who claims what of it, in; what to book next, out. Only the claims count
+and not the order in which they came, so that every order of events ends in the same state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """
+    What became of the tokens of one payment.
+
+    :param given: credited for it, bonus included
+    :param remaining: left in its lots and not held
+    :param expired: ran out unused
+    :param taken: taken back by refunds and disputes, less what was given back
+    :param debt: booked as the wallet's debt, since it had been spent
+    """
+
+    given: int
+    remaining: int
+    expired: int
+    taken: int
+    debt: int
+
+    @property
+    def spent(self) -> int:
+        """Used by the customer, or held for a use."""
+        return self.given - self.remaining - self.expired - self.taken
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    Tokens to move.
+
+    :param take: out of the purchase's lots
+    :param owe: to book as a debt
+    :param give_back: into the wallet again
+    :param forgive: of the debt booked before
+    """
+
+    take: int = 0
+    owe: int = 0
+    give_back: int = 0
+    forgive: int = 0
+
+
+def next_step(purchase: Purchase, *, claimed: int, frozen: bool) -> Step:
+    """
+    Bring what is taken to what is claimed.
+
+    :param claimed: tokens that go back for good, with refunds and lost disputes: what of them is spent becomes a debt
+    :param frozen: whether a dispute is open: what is left is then out of the customer's reach, and nothing is owed
+    """
+    # What ran out unused can neither be taken nor owed.
+    takeable = purchase.given - purchase.expired
+    claimed = min(claimed, takeable)
+    wanted = takeable if frozen else claimed
+    taken = min(wanted, purchase.taken + purchase.remaining)
+    debt = max(0, claimed - taken)
+    return Step(
+        take=max(0, taken - purchase.taken),
+        owe=max(0, debt - purchase.debt),
+        give_back=max(0, purchase.taken - taken),
+        forgive=max(0, purchase.debt - debt),
+    )
+
+
+def share(tokens: int, *, part: int, whole: int) -> int:
+    """
+    Tokens that belong to a part of the money, rounded down. The shares of parts that come one after another are
+    differences of this, so that together they are exactly the tokens.
+
+    :param part: minor units
+    :param whole: minor units
+    """
+    return tokens * part // whole if whole else tokens
+
+
+def unspent_money(amount: int, *, unspent: int, sold: int) -> int:
+    """
+    The money of what was not used, rounded half up to the minor unit.
+
+    :param amount: paid, minor units
+    :param unspent: tokens, or seconds of a subscription, not used
+    :param sold: tokens, or seconds, that the amount bought
+    """
+    return (2 * amount * unspent + sold) // (2 * sold)

@@ -1,0 +1,1 @@
+DROP SEQUENCE billing_transaction_position_seq;

@@ -1,0 +1,1 @@
+CREATE SEQUENCE billing_transaction_position_seq;

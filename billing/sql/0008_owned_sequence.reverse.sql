@@ -1,0 +1,1 @@
+ALTER SEQUENCE billing_transaction_position_seq OWNED BY NONE;

@@ -1,0 +1,11 @@
+DROP TRIGGER billing_creditrequest_credit_is_what_was_asked_for ON billing_creditrequest;
+DROP FUNCTION billing_refuse_other_credit();
+DROP TRIGGER billing_creditrequest_is_audited ON billing_creditrequest;
+DROP TRIGGER billing_creditrequest_is_decided_once ON billing_creditrequest;
+DROP TRIGGER billing_creditrequest_is_frozen ON billing_creditrequest;
+DROP TRIGGER billing_creditrequest_is_never_truncated ON billing_creditrequest;
+DROP TRIGGER billing_creditrequest_is_never_deleted ON billing_creditrequest;
+DROP TRIGGER billing_creditallowance_use_is_never_taken_back ON billing_creditallowance;
+DROP TRIGGER billing_creditallowance_is_frozen ON billing_creditallowance;
+DROP TRIGGER billing_creditallowance_is_never_truncated ON billing_creditallowance;
+DROP TRIGGER billing_creditallowance_is_never_deleted ON billing_creditallowance;

@@ -1,0 +1,13 @@
+DROP TRIGGER billing_trial_is_never_truncated ON billing_trial;
+DROP TRIGGER billing_trial_is_append_only ON billing_trial;
+DROP TRIGGER billing_subscriptionperiod_overlaps_no_other ON billing_subscriptionperiod;
+DROP FUNCTION billing_refuse_overlapping_periods();
+DROP TRIGGER billing_subscriptionperiod_is_taken_back_once ON billing_subscriptionperiod;
+DROP TRIGGER billing_subscriptionperiod_is_frozen ON billing_subscriptionperiod;
+DROP TRIGGER billing_subscriptionperiod_is_never_truncated ON billing_subscriptionperiod;
+DROP TRIGGER billing_subscriptionperiod_is_never_deleted ON billing_subscriptionperiod;
+DROP TRIGGER billing_subscription_is_audited ON billing_subscription;
+DROP TRIGGER billing_subscription_ends_once ON billing_subscription;
+DROP TRIGGER billing_subscription_is_frozen ON billing_subscription;
+DROP TRIGGER billing_subscription_is_never_truncated ON billing_subscription;
+DROP TRIGGER billing_subscription_is_never_deleted ON billing_subscription;

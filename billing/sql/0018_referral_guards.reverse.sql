@@ -1,0 +1,9 @@
+DROP TRIGGER billing_referral_has_no_cycle ON billing_referral;
+DROP FUNCTION billing_refuse_referral_cycle();
+DROP TRIGGER billing_referral_state_follows_its_edges ON billing_referral;
+DROP FUNCTION billing_refuse_referral_step();
+DROP TRIGGER billing_referral_is_audited ON billing_referral;
+DROP TRIGGER billing_referral_is_frozen ON billing_referral;
+DROP TRIGGER billing_referral_is_never_truncated ON billing_referral;
+DROP TRIGGER billing_referral_is_never_deleted ON billing_referral;
+DELETE FROM billing_referral;

@@ -1,0 +1,9 @@
+DROP TRIGGER billing_statementline_is_audited ON billing_statementline;
+DROP TRIGGER billing_statementline_is_decided_once ON billing_statementline;
+DROP TRIGGER billing_statementline_is_frozen ON billing_statementline;
+DROP TRIGGER billing_statementline_is_never_truncated ON billing_statementline;
+DROP TRIGGER billing_statementline_is_never_deleted ON billing_statementline;
+DROP TRIGGER billing_providerstatement_is_finished_once ON billing_providerstatement;
+DROP TRIGGER billing_providerstatement_is_frozen ON billing_providerstatement;
+DROP TRIGGER billing_providerstatement_is_never_truncated ON billing_providerstatement;
+DROP TRIGGER billing_providerstatement_is_never_deleted ON billing_providerstatement;
