@@ -1,0 +1,3 @@
+from messaging.models.bot_update import BotUpdate
+
+__all__ = ["BotUpdate"]
