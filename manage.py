@@ -8,15 +8,16 @@ import sys
 def main() -> None:
     """Run one command; say what to do when its database is not there."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.core.management import execute_from_command_line
     from django.db.utils import OperationalError
 
+    from core import terminal
+    from core.commands import Manage
     from core.postgres import ServerError
 
     try:
-        execute_from_command_line(sys.argv)
+        Manage(sys.argv).execute()
     except ServerError as error:
-        sys.exit(str(error))
+        sys.exit(error.said(terminal.gettext))
     except OperationalError as error:
         from config.environment import advice_without_database
 

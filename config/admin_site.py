@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.functional import SimpleLazyObject
 
 from audit.queries import list_open_alerts
+from billing.queries.credit_limits import list_pending_requests
 from core.admin import badges
 from core.admin.search import Hit, find
 from core.models import Job
@@ -34,6 +37,26 @@ class OfficeSite(AdminSite):
         from billing.admin.overview import overview_for
 
         return super().index(request, {"overview": overview_for(request), **(extra_context or {})})
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        from accounts.admin.verification import is_let_in
+
+        return super().has_permission(request) and is_let_in(request)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from accounts.admin import doors
+
+        return doors.login(self, request, extra_context)
+
+    def get_urls(self) -> list[Any]:
+        from accounts.admin import doors, security
+        from billing.admin import kpis
+
+        return [*doors.urls(self), *security.urls(self), *kpis.urls(self), *super().get_urls()]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Every page asks for it and few show it: what it costs is paid when it is looked at."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
     def search(
         self,
@@ -73,6 +96,11 @@ class OfficeSite(AdminSite):
 def open_alerts() -> str:
     """How many alerts nobody looks after, for the sidebar."""
     return badges.capped(list_open_alerts())
+
+
+def credits_to_approve() -> str:
+    """How many credits wait for a second colleague, for the sidebar."""
+    return badges.capped(list_pending_requests())
 
 
 def dead_jobs() -> str:

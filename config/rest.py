@@ -7,9 +7,12 @@ from typing import Any, Final
 VERSION: Final = "0.1.0"
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.ApiKeyAuthentication"],
-    # A view that forgets to say who may call it is open to those with credentials, and to nobody else.
-    "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.IsKnown"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.ApiKeyAuthentication",
+        "accounts.api.bearer.BearerAuthentication",
+    ],
+    # A view that forgets to say who may call it is closed to all.
+    "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.MayCall"],
     "DEFAULT_PARSER_CLASSES": ["core.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["core.api.renderers.AnswerRenderer"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.ApiSchema",
@@ -38,8 +41,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_PATCH": False,
     "COMPONENT_NO_READ_ONLY_REQUIRED": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    # A tariff's price has fewer currencies than other money; these are the ones that keep the plain name.
-    "ENUM_NAME_OVERRIDES": {"CurrencyEnum": "core.money.EXPONENTS"},
+    # A tariff's price has fewer currencies than other money; these are the ones that keep the plain name. The others
+    # are said in several bodies, each of which would give them a name of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "CurrencyEnum": "core.money.EXPONENTS",
+        "PaymentStatusEnum": "billing.api.vocabulary.PAYMENT_STATUSES",
+        "PaymentProviderEnum": "billing.api.vocabulary.PAYMENT_PROVIDERS",
+        "PaymentOutcomeEnum": "billing.api.vocabulary.PAYMENT_OUTCOMES",
+        "TransactionTypeEnum": "billing.api.vocabulary.TRANSACTION_TYPES",
+        "AnnouncementTypeEnum": "billing.api.vocabulary.ANNOUNCEMENT_TYPES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
@@ -35,10 +35,10 @@ def _item(
         return any(request.user.has_perm(each) for each in enough)
 
     item: dict[str, Any] = {
-        # The same word stands inside sentences elsewhere, in small letters.
-        "title": capfirst(title),
+        # The same word stands inside sentences elsewhere, in small letters. It is wanted in one language, many times.
+        "title": capfirst(str(title)),
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "link": reverse(f"admin:{app}_{name}_changelist"),
         "permission": may_see,
     }
     if badge and (figure := badge()):
@@ -49,11 +49,12 @@ def _item(
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     """The navigation, grouped by what people come for."""
     # Settings are read before there are models.
-    from config.admin_site import dead_jobs, open_alerts
+    from billing.admin import kpis
+    from config.admin_site import credits_to_approve, dead_jobs, open_alerts
 
     return [
         {
-            "items": [{"title": _("Overview"), "icon": "monitoring", "link": reverse_lazy("admin:index")}],
+            "items": [{"title": _("Overview"), "icon": "monitoring", "link": reverse("admin:index")}],
         },
         {
             "title": _("Customers"),
@@ -66,10 +67,25 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Money"),
             "items": [
+                {
+                    "title": _("Key figures"),
+                    "icon": "query_stats",
+                    "link": reverse("admin:billing_kpis"),
+                    "permission": kpis.may_see,
+                },
                 _item(_("Invoices"), "receipt_long", "billing.invoice"),
+                _item(_("Checkouts"), "shopping_cart_checkout", "billing.checkout"),
                 _item(_("Payments"), "payments", "billing.payment"),
+                _item(_("Payment events"), "timeline", "billing.paymentevent"),
+                _item(_("Refunds"), "undo", "billing.refund"),
+                _item(_("Disputes"), "gavel", "billing.dispute"),
+                _item(_("Differences to providers"), "compare_arrows", "billing.statementline"),
+                _item(_("Comparisons with providers"), "fact_check", "billing.providerstatement"),
+                _item(_("Subscriptions"), "autorenew", "billing.subscription"),
+                _item(_("Trials"), "hourglass_top", "billing.trial"),
                 _item(_("Ledger"), "swap_vert", "billing.transaction"),
                 _item(_("Holds"), "lock_clock", "billing.hold"),
+                _item(_("Credits to approve"), "order_approve", "billing.creditrequest", badge=credits_to_approve),
             ],
         },
         {
@@ -78,6 +94,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Tariffs"), "sell", "billing.tariff"),
                 _item(_("Promo codes"), "confirmation_number", "billing.promocode"),
                 _item(_("Uses of codes"), "redeem", "billing.promoredemption"),
+                _item(_("Referrals"), "group_add", "billing.referral"),
             ],
         },
         {
@@ -85,12 +102,18 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Alerts"), "notifications", "audit.adminalert", badge=open_alerts),
                 _item(_("Audit log"), "history", "audit.auditlog"),
+                _item(_("Seals"), "verified", "audit.seal"),
+                _item(_("System log"), "bug_report", "audit.systemlog"),
             ],
         },
         {
             "title": _("System"),
             "items": [
                 _item(_("API keys"), "key", "accounts.apikey"),
+                _item(_("Webhook endpoints"), "webhook", "billing.webhookendpoint"),
+                _item(_("Webhook deliveries"), "outgoing_mail", "billing.webhookdelivery"),
+                _item(_("Announcements"), "campaign", "billing.announcement"),
+                _item(_("Exports"), "download", "core.export"),
                 _item(_("Jobs"), "manufacturing", "core.job", badge=dead_jobs),
                 _item(_("Settings"), "tune", "core.setting"),
                 _item(_("Roles"), "shield_person", "auth.group", permission="accounts.view_user"),
@@ -99,9 +122,18 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def environment(request: HttpRequest) -> list[str] | None:
+    """What stands at the top of each page: that the clock was moved, to those who are in."""
+    from core.admin.badges import moved_clock
+
+    shown = moved_clock() if request.user.is_authenticated else ""
+    return [shown, "warning"] if shown else None
+
+
 def account_links(_request: HttpRequest) -> list[dict[str, Any]]:
     """The links under the operator's name."""
     return [
+        {"title": _("Security"), "link": reverse("admin:security")},
         {"title": _("Change password"), "link": reverse("admin:password_change")},
         {"title": _("API documentation"), "link": "/api/docs"},
     ]
@@ -114,6 +146,7 @@ UNFOLD: Final[dict[str, Any]] = {
     "SITE_URL": None,
     "SITE_ICON": _static("core/logo.svg"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _static("core/favicon.svg")}],
+    "ENVIRONMENT": environment,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,

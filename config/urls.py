@@ -10,6 +10,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/language/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("", include("core.api.urls")),
+    path("", include("billing.api.root_urls")),
+    path("", include("messaging.api.urls")),
     path("api/v1/", include("audit.api.urls")),
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("billing.api.urls")),
