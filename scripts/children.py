@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.terminal import gettext as _
+
 PR_SET_PDEATHSIG = 1
 LARGEST_LOG = 20_000_000
 # A child that dies more often than this within a minute has a fault that no restart mends.
@@ -25,7 +27,11 @@ class ChildKeepsDyingError(Exception):
 
 @dataclass
 class Child:
-    """One process group, restarted when it dies."""
+    """
+    One process group, restarted when it dies.
+
+    :param name: as a sentence about it begins
+    """
 
     name: str
     command: Sequence[str]
@@ -65,11 +71,12 @@ class Child:
         while now - self._deaths[0] > QUIET_SECONDS:
             self._deaths.popleft()
         if len(self._deaths) > RESTARTS_PER_MINUTE:
-            raise ChildKeepsDyingError(
-                f"The {self.name} died {len(self._deaths)} times within a minute; the end of {self.log}:\n{self.tail()}"
-            )
+            said = _("%(name)s died %(times)d times within a minute; the end of %(log)s:\n%(tail)s")
+            facts = {"name": self.name, "times": len(self._deaths), "log": self.log, "tail": self.tail()}
+            raise ChildKeepsDyingError(said % facts)
         self.start()
-        return f"The {self.name} died ({_in_words(code)}) and was started again; its log is {self.log}."
+        said = _("%(name)s died (%(how)s) and was started again; its log is %(log)s.")
+        return said % {"name": self.name, "how": _in_words(code), "log": self.log}
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM: finish what you are doing and end."""
@@ -117,4 +124,6 @@ def _end_with_parent(parent: int) -> Callable[[], None] | None:
 
 
 def _in_words(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code < 0:
+        return _("signal %(name)s") % {"name": signal.Signals(-code).name}
+    return _("exit code %(code)d") % {"code": code}

@@ -11,15 +11,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.!+-]+)(?P<marker> ; .+)?")
+PIN = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w., -]+\])?==(?P<version>[\w.!+-]+)(?P<marker> ; .+)?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
 def findings(root: Path) -> Iterator[str]:
     """Every way in which the locks at ``root`` are not what ``pyproject.toml`` says, one sentence each."""
     asked = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    extra = asked["project"]["optional-dependencies"]["redis"]
-    needed = [*asked["project"]["dependencies"], *extra]
+    extras = asked["project"]["optional-dependencies"].values()
+    needed = [*asked["project"]["dependencies"], *(each for extra in extras for each in extra)]
     locks = {
         name: (root / name).read_text("utf-8").replace("\\\n", "")
         for name in ("requirements.txt", "requirements-dev.txt")

@@ -21,7 +21,11 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
-APPS = ("accounts", "audit", "billing", "config", "core")
+# Of the scripts only what operators see; the others are for developers, who read English.
+PLACES = (
+    *("accounts", "audit", "billing", "config", "core", "messaging"),
+    *("scripts/run.py", "scripts/children.py"),
+)
 HOUSE = LOCALE / "ru" / "LC_MESSAGES" / "django.po"
 PLACE = re.compile(r"%\(\w+\)|\{\w+\}")
 KEYWORDS = {
@@ -45,8 +49,8 @@ def collected() -> Catalog:
 
 
 def _sources() -> Iterator[Path]:
-    for app in APPS:
-        for path in sorted((ROOT / app).rglob("*")):
+    for place in PLACES:
+        for path in sorted((ROOT / place).rglob("*")) if (ROOT / place).is_dir() else [ROOT / place]:
             parts = path.relative_to(ROOT).parts
             if path.suffix in {".py", ".html"} and not {"tests", "migrations"}.intersection(parts):
                 yield path

@@ -1,8 +1,9 @@
 """
-Runs a command with ``DATABASE_URL`` pointing at the plain PostgreSQL of this machine: ``python -m scripts.plain_server
-make test``.
+Runs a command with ``DATABASE_URL`` and ``DATABASE_OWNER_URL`` pointing at the plain PostgreSQL of this machine:
+``python -m scripts.plain_server make test``.
 
-The command gets a role of its own, which is no superuser; the role and its databases are dropped afterwards.
+The command gets two roles of its own, the owner of its database and the application's, neither a superuser; the roles
+and their databases are dropped afterwards.
 """
 
 import os
@@ -19,6 +20,8 @@ from psycopg import sql
 from scripts import foreground
 
 OLDEST_VERSION = 15
+# Nothing outlives the run, and its statements are short.
+DISPOSABLE = (sql.Identifier("synchronous_commit"), sql.Identifier("jit"))
 # Where no server takes us in, nothing was tested, and nothing has failed.
 NO_SERVER = 75
 
@@ -28,41 +31,50 @@ class NoServerError(Exception):
 
 
 @contextmanager
-def own_role(server: str) -> Iterator[str]:
+def own_roles(server: str) -> Iterator[dict[str, str]]:
     """
-    Make a role and its database for the length of the block, and yield their ``DATABASE_URL``.
+    Make an owner with its database and an application's role for the length of the block, and yield their addresses:
+    ``DATABASE_OWNER_URL`` and ``DATABASE_URL``.
 
     :param server: a connection string of somebody who may make roles
     :raises NoServerError: the server does not answer, does not let us in or make roles, or is too old
     """
-    name, password = f"dvorik_ci_{secrets.token_hex(4)}", secrets.token_urlsafe(24)
-    role = sql.Identifier(name)
+    owner = f"dvorik_ci_{secrets.token_hex(4)}"
+    passwords = {owner: secrets.token_urlsafe(24), f"{owner}_app": secrets.token_urlsafe(24)}
     try:
         with psycopg.connect(server, autocommit=True, connect_timeout=3) as connection:
             info = connection.info
             if info.server_version // 10000 < OLDEST_VERSION:
                 raise NoServerError(f"it is PostgreSQL {info.server_version // 10000}, and {OLDEST_VERSION} is needed")
-            make = "CREATE ROLE {} LOGIN CREATEDB NOSUPERUSER PASSWORD {}"
-            connection.execute(sql.SQL(make).format(role, sql.Literal(password)))
+            for name, password in passwords.items():
+                make = "CREATE ROLE {} LOGIN " + ("CREATEDB" if name == owner else "") + " NOSUPERUSER PASSWORD {}"
+                connection.execute(sql.SQL(make).format(sql.Identifier(name), sql.Literal(password)))
+                for setting in DISPOSABLE:
+                    connection.execute(sql.SQL("ALTER ROLE {} SET {} = off").format(sql.Identifier(name), setting))
+            role = sql.Identifier(owner)
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+            # Tests log in as the owner and work as the application.
+            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(f"{owner}_app"), role))
             host, port = info.host, info.port
     except psycopg.Error as error:
         raise NoServerError(str(error).strip()) from error
+    urls = (f"postgres://{name}:{word}@{quote(host, safe='')}:{port}/{owner}" for name, word in passwords.items())
     try:
-        yield f"postgres://{name}:{password}@{quote(host, safe='')}:{port}/{name}"
+        yield dict(zip(("DATABASE_OWNER_URL", "DATABASE_URL"), urls, strict=True))
     finally:
         with psycopg.connect(server, autocommit=True, connect_timeout=30) as connection:
             owned = "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname = %s"
-            for (database,) in connection.execute(owned, [name]).fetchall():
+            for (database,) in connection.execute(owned, [owner]).fetchall():
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
-            connection.execute(sql.SQL("DROP ROLE {}").format(role))
+            for name in passwords:
+                connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with own_role("host=127.0.0.1 port=5432 user=postgres dbname=postgres") as url:
-            return foreground.run(sys.argv[1:], environment={**os.environ, "DATABASE_URL": url})
+        with own_roles("host=127.0.0.1 port=5432 user=postgres dbname=postgres") as urls:
+            return foreground.run(sys.argv[1:], environment={**os.environ, **urls})
     except NoServerError as error:
         print(f"No plain PostgreSQL on 127.0.0.1:5432 that can be used: {error}", file=sys.stderr)
         return NO_SERVER

@@ -14,13 +14,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
 from core.postgres import EmbeddedServer, ServerError
+from core.terminal import gettext as _
 from scripts.children import Child, ChildKeepsDyingError
+from scripts.fakes.variables import FILE as MADE_UP
+from scripts.fakes.variables import variables
 from scripts.temporary_server import is_elsewhere
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +78,9 @@ class Supervisor:
             self._start_children()
             self._wait_until_ready()
             self._watch()
-        except (ServerError, ChildKeepsDyingError) as error:
+        except ServerError as error:
+            raise CannotRunError(error.said(_)) from error
+        except ChildKeepsDyingError as error:
             raise CannotRunError(str(error)) from error
         finally:
             self._stop()
@@ -90,14 +97,27 @@ class Supervisor:
             lock.seek(0)
             who = lock.read().strip()
             lock.close()
-            raise CannotRunError(
-                f"Dvorik runs already with {self.home} ({who}). Stop that one with Ctrl-C, "
+            said = _(
+                "Dvorik runs already with %(home)s (%(who)s). Stop that one with Ctrl-C, "
                 "or give this one data of its own: make run DVORIK_HOME=/another/folder PORT=8001"
-            ) from None
+            )
+            raise CannotRunError(said % {"home": self.home, "who": who}) from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}, {self.address}")
+        lock.write(_("process %(pid)d, %(address)s") % {"pid": os.getpid(), "address": self.address})
         lock.flush()
         self._lock = lock
+
+    @cached_property
+    def fakes_port(self) -> int:
+        """Where the made-up services answer: a hundred above our own port, or any that is free."""
+        preferred = self.port + 100
+        for port in (preferred if preferred < 65536 else 0, 0):
+            with socket.socket() as probe, suppress(OSError):
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+                found: int = probe.getsockname()[1]
+                return found
+        raise CannotRunError(_("There is no free port."))
 
     def _check_port(self) -> None:
         with socket.socket() as probe:
@@ -105,29 +125,28 @@ class Supervisor:
             try:
                 probe.bind(("127.0.0.1", self.port))
             except OSError as error:
-                raise CannotRunError(
-                    f"Port {self.port} cannot be used ({error.strerror}). "
-                    f"Give another: make run PORT={self.port % 65535 + 1}"
-                ) from error
+                said = _("Port %(port)d cannot be used (%(why)s). Give another: make run PORT=%(another)d")
+                facts = {"port": self.port, "why": error.strerror, "another": self.port % 65535 + 1}
+                raise CannotRunError(said % facts) from error
 
     def _prepare(self) -> None:
         if is_elsewhere():
-            say("Using the database of DATABASE_URL or POSTGRES_HOST.")
+            say(_("Using the database of DATABASE_URL or POSTGRES_HOST."))
         else:
             self._start_database()
-        self._manage("migrate", "--noinput", "--verbosity=0", says="Migrating")
+        self._manage("migrate", "--noinput", "--verbosity=0", says=_("Migrating."))
         self._collect_static()
         self._manage("load_demo", "--once", says=None)
 
     def _start_database(self) -> None:
         if not self.server.status().initialised:
-            say("Making a PostgreSQL of our own.")
+            say(_("Making a PostgreSQL of our own."))
         # The mark comes first: a run that is killed between the two leaves nothing that nobody stops.
         was_running = self.server.status().running
         if not was_running:
             self.adopted_mark.touch()
         self.server.start()
-        say(f"PostgreSQL {'runs already' if was_running else 'runs'}.")
+        say(_("PostgreSQL runs already.") if was_running else _("PostgreSQL runs."))
 
     def _collect_static(self) -> None:
         stamp = self.home / "static" / ".collected"
@@ -135,19 +154,19 @@ class Supervisor:
         digest = digest_of_static_files(ROOT, made={self.home, ROOT / "var"})
         if stamp.exists() and stamp.read_text("ascii") == digest:
             return
-        self._manage("collectstatic", "--noinput", "--verbosity=0", says="Collecting the static files")
+        self._manage("collectstatic", "--noinput", "--verbosity=0", says=_("Collecting the static files."))
         stamp.write_text(digest, "ascii")
 
     def _manage(self, *arguments: str, says: str | None) -> None:
         if self.stopping:
-            raise CannotRunError("Stopped before everything ran.")
+            raise CannotRunError(_("Stopped before everything ran."))
         if says:
-            say(f"{says}.")
+            say(says)
         command = [sys.executable, "manage.py", *arguments]
         # A group of its own: Ctrl-C stops us after it is done, and never in the middle of a migration.
         result = subprocess.run(command, cwd=ROOT, env=self._environment(), start_new_session=True, check=False)
         if result.returncode != 0:
-            raise CannotRunError(f"`manage.py {arguments[0]}` failed; see above.")
+            raise CannotRunError(_("`manage.py %(command)s` failed; see above.") % {"command": arguments[0]})
 
     def _start_children(self) -> None:
         logs = self.home / "log"
@@ -156,26 +175,41 @@ class Supervisor:
         web = [*python, "gunicorn", "--config=python:config.gunicorn"]
         worker = [*python, "celery", "--app=config", "worker", "--beat", "--loglevel=INFO", "--without-mingle"]
         self.children = [
-            Child("web server", web, self._environment(), logs / "web.log"),
-            Child("worker", [*worker, "--concurrency=2"], self._environment(), logs / "worker.log"),
+            Child(_("The web server"), web, self._environment(), logs / "web.log"),
+            Child(_("The worker"), [*worker, "--concurrency=2"], self._environment(), logs / "worker.log"),
         ]
+        if self._made_up():
+            command = [*python, "scripts.fakes", f"--port={self.fakes_port}", f"--house={self.address}"]
+            fakes = Child(_("The server of made-up payments"), command, self._environment(), logs / "fakes.log")
+            self.children.append(fakes)
+        # For commands beside us.
+        (self.home / MADE_UP).write_text(
+            "".join(f"{name}={value}\n" for name, value in self._made_up().items()), "utf-8"
+        )
         for child in self.children:
             child.start()
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "DVORIK_HOME": str(self.home), "PORT": str(self.port), "PYTHONPATH": str(ROOT)}
+        own = {"DVORIK_HOME": str(self.home), "PORT": str(self.port), "PYTHONPATH": str(ROOT)}
+        return {**os.environ, **self._made_up(), **own}
+
+    def _made_up(self) -> dict[str, str]:
+        """Settings by which payments go through made-up services, where no real ones are set up."""
+        return variables(f"http://127.0.0.1:{self.fakes_port}", os.environ)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not self.stopping:
             self._keep_alive()
             if self._answers():
-                say(f"\nDvorik runs on {self.address}  (Admin: {self.address}/admin/, API: {self.address}/api/docs)")
-                say(f"Its logs are in {self.home / 'log'}. Ctrl-C stops it.\n")
+                where = _("Dvorik runs on %(address)s  (Admin: %(address)s/admin/, API: %(address)s/api/docs)")
+                say("\n" + where % {"address": self.address})
+                say(_("Its logs are in %(folder)s. Ctrl-C stops it.") % {"folder": self.home / "log"} + "\n")
                 return
             if time.monotonic() > deadline:
                 logs = "\n".join(child.tail() for child in self.children)
-                raise CannotRunError(f"The web server does not answer after {READY_SECONDS:.0f} s:\n{logs}")
+                said = _("The web server does not answer after %(seconds)d s:\n%(logs)s")
+                raise CannotRunError(said % {"seconds": READY_SECONDS, "logs": logs})
             time.sleep(0.1)
 
     def _answers(self) -> bool:
@@ -200,23 +234,25 @@ class Supervisor:
     def _keep_database(self) -> None:
         status = self.server.status(ask=False)
         if status.crashed:
-            say("PostgreSQL died; starting it again.")
+            say(_("PostgreSQL died; starting it again."))
             self.server.start()
-            say("PostgreSQL runs again.")
+            say(_("PostgreSQL runs again."))
         elif not status.running and not self._database_down:
-            say("PostgreSQL was stopped. Everything waits for `manage.py pg start`.")
+            say(_("PostgreSQL was stopped. Everything waits for `manage.py pg start`."))
         self._database_down = not status.running
 
     def _stop(self) -> None:
         if self.children:
-            say("Stopping.")
+            say(_("Stopping."))
         # From here on a second Ctrl-C changes nothing: stopping takes a bounded time.
         for child in self.children:
             child.ask_to_stop()
         deadline = time.monotonic() + GRACE_SECONDS
         for child in self.children:
             if not child.stopped(deadline):
-                say(f"The {child.name} did not stop within {GRACE_SECONDS:.0f} s and was killed.")
+                said = _("%(name)s did not stop within %(seconds)d s and was killed.")
+                say(said % {"name": child.name, "seconds": GRACE_SECONDS})
+        (self.home / MADE_UP).unlink(missing_ok=True)
         if self.adopted_mark.exists():
             try:
                 self.server.stop("fast")
@@ -224,7 +260,7 @@ class Supervisor:
                 self.server.stop("immediate")
             self.adopted_mark.unlink()
         if self.children:
-            say("Stopped.")
+            say(_("Stopped."))
 
 
 def digest_of_static_files(root: Path, *, made: set[Path]) -> str:
@@ -252,7 +288,7 @@ def port_from(text: str) -> int:
     :raises CannotRunError: it is no port
     """
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise CannotRunError(f"PORT is {text!r}; it must be a number from 1 to 65535")
+        raise CannotRunError(_("PORT is %(port)r; it must be a number from 1 to 65535") % {"port": text})
     return int(text)
 
 

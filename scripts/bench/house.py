@@ -48,7 +48,7 @@ class House:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if name not in {"DATABASE_URL", "ENV", "DEBUG", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
+            if name not in {"DATABASE_URL", "DATABASE_OWNER_URL", "ENV", "DEBUG", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
         }
         return {
             **inherited,
@@ -96,7 +96,7 @@ class House:
             return False
         self._made.add(database)
         address = self.server.connection(superuser=True)
-        owner = sql.Identifier(self.server.connection()["user"])
+        owner = sql.Identifier(self.server.connection(owner=True)["user"])
         with psycopg.connect(**address, autocommit=True) as connection:  # type: ignore[arg-type]  # all are strings
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
         return True

@@ -38,8 +38,8 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": os.environ["POSTGRES_DB"],
-        "USER": os.environ["POSTGRES_USER"],
-        "PASSWORD": os.environ["POSTGRES_PASSWORD"],
+        "USER": os.environ["POSTGRES_OWNER_USER"],
+        "PASSWORD": os.environ["POSTGRES_OWNER_PASSWORD"],
         "HOST": os.environ["POSTGRES_HOST"],
         "PORT": os.environ["POSTGRES_PORT"],
         # Django closes connections after each request unless it is told otherwise.
