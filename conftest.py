@@ -10,7 +10,12 @@ from django.db import connection
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
+
+from core.database_roles import as_owner
+from core.tests.application import all_connections
+from scripts.fakes.bot_api import BotApi
+from scripts.fakes.server import House, running
 
 # How fast a machine is, and how many share it, says nothing about what is tested.
 hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,10 +41,21 @@ def truncation_refused(*, refused: bool) -> Iterator[None]:
 
 
 def _switch_truncation_guards(*, on: bool) -> None:
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(r"SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%\_is\_never\_truncated'")
         for table, trigger in cursor.fetchall():
             cursor.execute(f'ALTER TABLE {table} {"ENABLE" if on else "DISABLE"} TRIGGER "{trigger}"')
+
+
+@pytest.fixture(autouse=True)
+def no_attempt_is_remembered() -> None:
+    """What one test has counted in its process is not held against another; what is in tables goes with them."""
+    # Not before Django is set up.
+    from core.limits import outages
+    from core.limits.process_store import BUCKETS
+
+    BUCKETS.forget()
+    outages.forget_told()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,15 +70,18 @@ def static_files_from_where_they_lie() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """
-    The test database, whose tables may be truncated: that is how transactional tests clean up.
+    The test database, in which tests work as the application's role, and whose tables may be truncated: that is how
+    transactional tests clean up.
 
     Every other guard stays as it is. A test that wants this one, too, asks for ``truncation_guards``.
     """
     with django_db_blocker.unblock():
         _switch_truncation_guards(on=False)
         _clean_quickly()
+    with all_connections():
+        yield
 
 
 # What migrations have put into the database.
@@ -75,25 +94,28 @@ def _clean_quickly() -> None:
     takes ten times as long as most tests. A test that moved the furniture still gets the whole flush.
     """
     flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # private, and overridden by Django, too
-    furniture = _fingerprint()
+    furniture = furniture_fingerprint()
 
     def clean(test: TransactionTestCase) -> None:
         nonlocal furniture
-        if _fingerprint() != furniture:
-            flush(test)
-            furniture = _fingerprint()
-        elif filled := _filled_tables():
-            with connection.cursor() as cursor:
-                cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+        with as_owner():
+            _put_clock_right()
+            if furniture_fingerprint() != furniture:
+                flush(test)
+                furniture = furniture_fingerprint()
+            elif filled := _filled_tables():
+                with connection.cursor() as cursor:
+                    cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
 
     TransactionTestCase._fixture_teardown = clean  # type: ignore[attr-defined]  # for the whole session
 
 
-def _fingerprint() -> list[str]:
+def furniture_fingerprint() -> tuple[str, ...]:
+    """By which rows that refer to the furniture know that it is still the same."""
     with connection.cursor() as cursor:
         prints = (f"(SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {table} t)" for table in FURNITURE)
         cursor.execute(f"SELECT {', '.join(prints)}")
-        return list(cursor.fetchone())
+        return tuple(cursor.fetchone())
 
 
 def _filled_tables() -> list[str]:
@@ -114,36 +136,69 @@ def truncation_guards(db: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def as_the_owner(db: None) -> Iterator[None]:
+    """For tests of what holds against the owner of the tables, too, and of what only the owner can do."""
+    with as_owner():
+        yield
+
+
 class TestClock:
-    """Moves the database's clock, and with it everything that money, expiry and leases are decided by."""
+    """
+    Moves the database's clock, and with it everything that money, expiry and leases are decided by. It goes back as
+    well, and runs nothing on the way, which the product's own (core.operations.clocks) does.
+    """
 
     __test__ = False
 
-    def __init__(self) -> None:
-        self.offset = timedelta(0)
-
     def advance(self, **by: float) -> None:
         """:param by: as of :class:`datetime.timedelta`: ``days=1``, ``minutes=15``, ``seconds=-1``"""
-        self.offset += timedelta(**by)
         with connection.cursor() as cursor:
-            cursor.execute(
-                "CREATE OR REPLACE FUNCTION core_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
-                f"AS 'SELECT now() + interval ''{self.offset.total_seconds():.6f} seconds'''"
-            )
+            cursor.execute("SELECT core_clock_offset()")
+            offset = cursor.fetchone()[0] + timedelta(**by)
+        _set_clock(f"now() + interval '{offset.total_seconds():.6f} seconds'")
 
-    def restore(self) -> None:
+    def stop(self) -> None:
+        """Let it stand still, for everybody: what grows back with time does not, however slow the machine is."""
         with connection.cursor() as cursor:
-            cursor.execute(
-                "CREATE OR REPLACE FUNCTION core_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
-                "AS 'SELECT now()'"
-            )
+            cursor.execute("SELECT core_now()::text")
+            (moment,) = cursor.fetchone()
+        _set_clock(f"timestamptz '{moment}'")
+
+
+def _set_clock(expression: str) -> None:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION core_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
+            f"AS $$SELECT {expression}$$"
+        )
+
+
+def _put_clock_right() -> None:
+    """Whoever has moved it, by the fixture or through a door of the product."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prosrc <> 'SELECT now()' FROM pg_proc WHERE oid = 'core_now()'::regprocedure")
+        if cursor.fetchone()[0]:
+            _set_clock("now()")
 
 
 @pytest.fixture
-def clock(db: None) -> Iterator[TestClock]:
+def clock(db: None) -> TestClock:
     """``clock.advance(days=1)``; the clock is put right after the test."""
-    moved = TestClock()
-    yield moved
-    # Inside a transaction the test's rollback puts it right, even where the transaction is broken.
-    if moved.offset and not connection.in_atomic_block:
-        moved.restore()
+    return TestClock()
+
+
+@pytest.fixture
+def telegram() -> BotApi:
+    """A made-up Telegram, which answers where :func:`fakes` says."""
+    return BotApi()
+
+
+@pytest.fixture
+def fakes(telegram: BotApi, settings: Settings) -> Iterator[House]:
+    """The server of the made-up Telegram, to which the house's main bot speaks."""
+    with running(telegram) as house:
+        settings.TELEGRAM_API_BASE = f"{house.address}/telegram"
+        settings.BOT_TOKEN, settings.BOT_WEBHOOK_SECRET = "700000001:a-token-of-tests-only", "a-secret-of-tests-only"
+        settings.PAYMENT_PROVIDERS = {**settings.PAYMENT_PROVIDERS, "telegram_stars": True}
+        yield house

@@ -14,6 +14,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
 from billing.operations import demo
+from conftest import furniture_fingerprint
+from core.database_roles import as_owner
+from tests.browser.kept_rows import KeptRows
 
 # Debian, Ubuntu, Google.
 CHROMIUM: Final = os.environ.get("CHROMIUM") or next(
@@ -36,12 +39,23 @@ class Office:
     wrong: list[str] = field(default_factory=list)
 
     def enter(
-        self, *, language: str = "en", theme: Theme = "light", width: int = 1440, height: int = 900, scale: float = 1
+        self,
+        *,
+        login: str = demo.LOGIN,
+        language: str = "en",
+        theme: Theme = "light",
+        width: int = 1440,
+        height: int = 900,
+        scale: float = 1,
     ) -> Page:
-        """A window in which the demo operator is logged in, on the overview."""
+        """
+        A window in which a colleague is logged in, on the overview.
+
+        :param login: the demo operator's, unless another is given who has the same password
+        """
         page = self.open(language=language, theme=theme, width=width, height=height, scale=scale)
         page.goto("/admin/")
-        page.locator("#id_username").fill(demo.LOGIN)
+        page.locator("#id_username").fill(login)
         page.locator("#id_password").fill(PASSWORD)
         page.locator("#login-form [type=submit]").click()
         page.wait_for_url("**/admin/")
@@ -81,15 +95,42 @@ class Office:
             self.wrong.append(f"another host is asked: {request.url}")
 
 
+@pytest.fixture(scope="session")
+def told_before() -> dict[tuple[str, ...], KeptRows]:
+    """The demo's rows, once they were made, by the furniture to which they refer."""
+    return {}
+
+
 @pytest.fixture
-def office(live_server: LiveServer) -> Iterator[Office]:
+def demo_rows(transactional_db: None, told_before: dict[tuple[str, ...], KeptRows]) -> None:
+    """The demo's two months of history."""
+    # Its story is told by another clock, which only the owner can set.
+    with as_owner():
+        if kept := told_before.get(furniture := furniture_fingerprint()):
+            kept.put_back()
+        else:
+            demo.load(password=PASSWORD, keep=forget)
+            told_before[furniture] = KeptRows.of_now()
+
+
+@pytest.fixture
+def office(demo_rows: None, live_server: LiveServer) -> Iterator[Office]:
     """
-    Admin over the demo's two months of history. A test in which anything went wrong fails; where no Chromium is found,
-    it is skipped and says so.
+    Admin over the demo's rows. A test in which anything went wrong fails; where no Chromium is found, it is skipped
+    and says so.
     """
+    yield from _opened(live_server)
+
+
+@pytest.fixture
+def bare_office(live_server: LiveServer) -> Iterator[Office]:
+    """The same over whatever the fixtures before it have made."""
+    yield from _opened(live_server)
+
+
+def _opened(live_server: LiveServer) -> Iterator[Office]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is found: install one, or name it by CHROMIUM")
-    demo.load(password=PASSWORD, keep=forget)
     # Playwright keeps an event loop in this thread, and beside one Django refuses its database: last in, first out.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

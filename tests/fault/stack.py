@@ -25,8 +25,16 @@ from core.postgres import EmbeddedServer
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # What would point the stack at somebody else's server or change what it is.
-_FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "BIND", "ENV", "LOG_LEVEL")
-_SCOPES: Final = ("users:write", "billing:read", "billing:write", "grants:write")
+_FOREIGN: Final = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "REDIS_URL",
+    "DJANGO_SETTINGS_MODULE",
+    "BIND",
+    "ENV",
+    "LOG_LEVEL",
+)
+_SCOPES: Final = ("users:write", "billing:read", "billing:write", "payments:write", "grants:write")
 
 
 @dataclass
@@ -54,7 +62,7 @@ class Stack:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name not in _FOREIGN and not name.startswith(("POSTGRES_", "PG", "COV_", "PYTEST_"))
+            if name not in _FOREIGN and not name.startswith(("DATABASE_", "POSTGRES_", "PG", "COV_", "PYTEST_"))
         }
         own = {"DVORIK_HOME": str(self.home), "PORT": str(self.port), "WEB_WORKERS": "2", "WEB_THREADS": "4"}
         return kept | own | {"PYTHONPATH": str(ROOT), "LOG_LEVEL": "WARNING"}
@@ -92,15 +100,22 @@ class Stack:
 
     def manage(self, *arguments: str) -> str:
         """Run a command of ``manage.py``; what it said."""
+        return self._run("manage.py", *arguments)
+
+    def python(self, program: str) -> str:
+        """Run lines of Python where Django is set up; what they printed."""
+        return self._run("-c", f"import django; django.setup()\n{program}", DJANGO_SETTINGS_MODULE="config.settings")
+
+    def _run(self, *arguments: str, **variables: str) -> str:
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, **variables},
             check=False,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, f"manage.py {arguments[0]}:\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, f"{arguments[:2]}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def wait_until_healthy(self, seconds: float = 30) -> None:

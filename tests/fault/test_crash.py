@@ -1,4 +1,7 @@
-"""Whatever dies under it, a charge that was confirmed is there, once (BILLING: the hot path; F01, F02, F11, F12)."""
+"""
+Whatever dies under it, what was confirmed is there, once: charges, invoices, payments, refunds (BILLING: the hot path;
+F01, F02, F11, F12).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ import pytest
 import requests
 
 from core.postgres import EmbeddedServer
+from tests.fault import purchases
 from tests.fault.clients import Client
 from tests.fault.history import Books, History, Row, check
 from tests.fault.nemesis import Nemesis
+from tests.fault.payers import Payer
+from tests.fault.purchases import House, Made, Purchases, Step
 from tests.fault.stack import Stack
 
 SECONDS = float(os.environ.get("CRASH_SECONDS") or 12)
@@ -29,6 +35,9 @@ CARELESS = {
 }
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(SECONDS + 240)]
+
+# Of a package.
+TOKENS = 50
 
 _telegram_ids = count(10**12 + secrets.randbelow(10**9))
 
@@ -47,11 +56,46 @@ def funded_users(stack: Stack, tokens: Sequence[int]) -> list[str]:
         )
         assert registered.status_code == 201, registered.text
         user = registered.json()["id"]
+        users.append(user)
+        if not amount:
+            continue
         body = {"user": user, "tokens": amount, "reason": "crash test"}
         given = requests.post(f"{stack.api}/grants", json=body, headers=headers, timeout=10)
         assert given.status_code == 201, given.text
-        users.append(user)
     return users
+
+
+def package(stack: Stack) -> str:
+    """A tariff that payers can buy: 50 tokens."""
+    slug = f"package-{secrets.token_hex(3)}"
+    told = f"slug={slug!r}, name='Package', price=14_900, currency='RUB', tokens={TOKENS}, by=SYSTEM"
+    stack.python(
+        f"from billing.operations import tariffs\nfrom core.actors import SYSTEM\ntariffs.create({told})",
+    )
+    return slug
+
+
+# What became of purchases: kind, key, payer, id, state. A payment's key is the receipt's number as well.
+_MADE = """
+    WITH bought AS (
+        SELECT i.*, w.user_id FROM billing_invoice i JOIN billing_wallet w ON w.id = i.wallet_id
+        WHERE w.user_id = ANY (%s::uuid[])
+    )
+    SELECT 'invoice', idempotency_key, user_id::text, id::text, status FROM bought
+    UNION ALL
+    SELECT 'payment', p.provider_payment_id, b.user_id::text, p.id::text, p.status
+    FROM billing_payment p JOIN bought b ON b.id = p.invoice_id
+    UNION ALL
+    SELECT 'refund', r.idempotency_key, b.user_id::text, r.id::text, r.state
+    FROM billing_refund r JOIN billing_payment p ON p.id = r.payment_id JOIN bought b ON b.id = p.invoice_id
+"""
+
+
+def read_house(stack: Stack, users: Sequence[str]) -> House:
+    with stack.connect() as connection:
+        rows = connection.execute(_MADE, [list(users)]).fetchall()
+    made = [Made(Step(str(kind), str(key), str(user)), str(row), str(state)) for kind, key, user, row, state in rows]
+    return House(made, read_books(stack, users).balances, TOKENS)
 
 
 def read_books(stack: Stack, users: Sequence[str]) -> Books:
@@ -97,20 +141,54 @@ def charging(stack: Stack, users: Sequence[str], history: History, random: Rando
     assert not any(client.is_alive() for client in clients)
 
 
-def test_neither_loses_nor_doubles_a_confirmed_charge(stack: Stack) -> None:
+@contextmanager
+def paying(stack: Stack, users: Sequence[str], bought: Purchases, random: Random) -> Iterator[None]:
+    """Two payers buy and send back for the length of the block and finish what they began."""
+    stop = threading.Event()
+    tariff = package(stack)
+    payers = [
+        Payer(
+            api=stack.api,
+            api_key=stack.api_key,
+            users=users,
+            tariff=tariff,
+            purchases=bought,
+            stop=stop,
+            label=f"payer-{number}-{secrets.token_hex(3)}",
+            random=Random(random.random()),
+        )
+        for number in range(2)
+    ]
+    for payer in payers:
+        payer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for payer in payers:
+            payer.join(timeout=90)
+    assert [payer.failure for payer in payers] == [None] * 2
+    assert not any(payer.is_alive() for payer in payers)
+
+
+def test_neither_loses_nor_doubles_what_was_confirmed(stack: Stack) -> None:
     seed = new_seed()
     print(f"CRASH_SEED={seed} CRASH_SECONDS={SECONDS:g}")
     # Two can pay for everything, one runs dry on the way: refusals must be as true as confirmations.
     users = funded_users(stack, [1_000_000, 1_000_000, 1_000_000, 60])
-    history = History()
+    payers = funded_users(stack, [0, 0])
+    history, bought = History(), Purchases()
     nemesis = Nemesis(stack, seed)
-    with charging(stack, users, history, Random(seed)):
+    with paying(stack, payers, bought, Random(seed)), charging(stack, users, history, Random(seed)):
         nemesis.start()
         nemesis.join(timeout=SECONDS)
         nemesis.end()
         stack.wait_until_healthy()
-    wrong = check(history, read_books(stack, users))
-    told = f"seed {seed}, strikes {nemesis.strikes}, answers {history.statuses()}, {history.drops} unanswered"
+    wrong = check(history, read_books(stack, users)) + purchases.check(bought, read_house(stack, payers))
+    told = (
+        f"seed {seed}, strikes {nemesis.strikes}, answers {history.statuses()}, {history.drops} unanswered, "
+        f"purchases {bought.done()}"
+    )
     print(told)
     assert nemesis.failure is None
     assert wrong == [], f"{told}\n{stack.log_tail()}"
@@ -119,7 +197,9 @@ def test_neither_loses_nor_doubles_a_confirmed_charge(stack: Stack) -> None:
     assert history.statuses()[201] > 20 * SECONDS, told
     assert history.statuses()[402], told
     assert history.drops, told
+    assert bought.done().keys() == set(purchases.STEPS), told
     stack.manage("reconcile", "--strict")
+    stack.manage("rebuild_payments", "--check")
 
 
 def test_notices_what_a_careless_server_loses(stack: Stack) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from django.db import connection
+from core.tests import application
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -36,17 +36,11 @@ class Worker:
 
     def start(self) -> None:
         """Start it in a process group of its own, on the test's database, with short waits."""
-        database = connection.settings_dict
-        environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-        environment |= {
+        kept = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+        environment = application.environment(kept) | {
             "ENV": "test",
             "DVORIK_HOME": str(self.home),
             "FAULT_MARKS": str(self.marks),
-            "POSTGRES_HOST": str(database["HOST"]),
-            "POSTGRES_PORT": str(database["PORT"] or 5432),
-            "POSTGRES_USER": str(database["USER"]),
-            "POSTGRES_PASSWORD": str(database["PASSWORD"]),
-            "POSTGRES_DB": str(database["NAME"]),
             "JOBS_TICK_SECONDS": "0.25",
             "JOBS_WAKE_AGAIN_SECONDS": "1",
             **self._environment,

@@ -22,7 +22,7 @@ from tests.fuzz.documents import document_of
 from tests.fuzz.house import House, furnished
 
 SEED: Final = int(os.environ.get("FUZZ_SEED") or 20260131)
-EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES") or 25)
+EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES") or 15)
 
 # A document cannot say every rule of the house ("the end is later than the beginning"), so some bodies that it permits
 # are refused all the same. That requests do succeed is asserted of each route as a whole.
@@ -31,13 +31,20 @@ _NOT_CHECKED: Final[list[CheckFunction]] = [positive_data_acceptance]
 api = document_of("config.urls", seed=SEED, examples=EXAMPLES)
 
 
+# No bot and no provider is set up here: messaging/tests/test_api_webhooks.py and billing/tests/test_api_checkouts.py
+# have one.
+_SERVES_NOBODY: Final = ("/internal/", "/checkout")
+
+
 @pytest.fixture
-def house(transactional_db: None) -> Iterator[House]:
+def house(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[House]:
     """Furnished anew for each route; afterwards it is seen whether anybody was served there."""
     made = furnished(SEED)
     print(f"FUZZ_SEED={SEED} FUZZ_EXAMPLES={EXAMPLES}")
     yield made
     print(f"answers: {dict(sorted(made.answers.items()))}")
+    if any(path in request.node.name for path in _SERVES_NOBODY):
+        return
     assert any(200 <= status < 300 for status in made.answers), f"nobody was served: {made.answers}"
 
 
@@ -49,7 +56,7 @@ def house(transactional_db: None) -> Iterator[House]:
 )
 def test_every_route_answers_as_the_document_says(case: Case[Any], house: House) -> None:
     house.aim(case)
-    answer = case.call_and_validate(headers=house.caller(), excluded_checks=_NOT_CHECKED)
+    answer = case.call_and_validate(headers=house.caller(case), excluded_checks=_NOT_CHECKED)
     house.answers[answer.status_code] += 1
 
 

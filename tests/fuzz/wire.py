@@ -77,6 +77,7 @@ class WebServer:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             self._process.wait(timeout=10)
+            self._process = None
 
     @property
     def log(self) -> Path:

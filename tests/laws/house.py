@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import connection, models
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-APPS: Final = ("core", "audit", "accounts", "billing")
+APPS: Final = ("core", "audit", "accounts", "messaging", "billing")
 
 Sources = Mapping[str, str]
 

@@ -10,15 +10,41 @@ from typing import Any, Final
 import pytest
 from django.test import Client
 
-from accounts.models import ApiKey, User
-from accounts.operations import api_keys, users
+from accounts.models import ApiKey, Session, User
+from accounts.operations import api_keys, second_factors, sessions, users
 from accounts.scopes import SCOPES
-from accounts.tests.factories import UserFactory, api_key_header
+from accounts.tests.factories import StaffFactory, UserFactory, api_key_header, opened
+from accounts.tests.phones import Phone, backup_codes, enrolled
 from audit.models import AuditLog
 from audit.operations import alerts
-from billing.operations import invoices, payments, promo_codes, tariffs, wallets
+from billing.models import Refund
+from billing.operations import (
+    credit_requests,
+    grants,
+    invoices,
+    payment_events,
+    payments,
+    promo_codes,
+    provider_statements,
+    refunds,
+    subscriptions,
+    tariffs,
+    wallets,
+    webhook_endpoints,
+)
 from billing.owners import Owner
-from billing.tests.factories import InvoiceFactory, PromoCodeFactory, TariffFactory, WalletFactory, new_key
+from billing.tests.factories import (
+    CreditRequestFactory,
+    InvoiceFactory,
+    PaymentFactory,
+    PromoCodeFactory,
+    SubscriptionFactory,
+    TariffFactory,
+    WalletFactory,
+    new_key,
+)
+from billing.tests.facts import Storyteller, tell, told_of
+from billing.tests.statement_factories import StatementLineFactory
 from core.actors import Actor, under
 from core.database import AUDITED, operation
 from core.operations import settings
@@ -51,6 +77,24 @@ def _key() -> ApiKey:
     return api_keys.create(name="Bot", scopes=["staff"], by=OLGA)[0]
 
 
+def _with_a_factor() -> User:
+    user: User = StaffFactory.create()
+    enrolled(user)
+    backup_codes(user)
+    return user
+
+
+def _olga() -> User:
+    made: User = StaffFactory.create(id=OLGA.id, login=OLGA.label, role="operator")
+    return made
+
+
+def _paid() -> Storyteller:
+    of = told_of(InvoiceFactory.create())
+    tell(of.succeeded())
+    return of
+
+
 def _trouble() -> Any:
     return alerts.raise_alert("test.trouble", severity="warning", title="Trouble")
 
@@ -67,6 +111,38 @@ CHANGES: Final = {
     "a key is issued": Change(("accounts.apikey.created",), lambda _: _key()),
     "a key is revoked": Change(
         ("accounts.apikey.updated",), lambda key: api_keys.revoke(key_id=key.pk, by=OLGA, reason="leaked"), _key
+    ),
+    "a session is opened": Change(
+        ("accounts.session.created",),
+        lambda user: sessions.open(user_id=user.pk, way=Session.Way.TELEGRAM, user_agent="", by=OLGA),
+        UserFactory.create,
+    ),
+    "a session is revoked": Change(
+        ("accounts.session.updated",),
+        lambda session: sessions.revoke(
+            session_id=session.pk, user_id=session.user_id, ending=Session.Ending.CLOSED, by=OLGA
+        ),
+        lambda: opened(UserFactory.create()).session,
+    ),
+    "a person is kept out, and their sessions end": Change(
+        ("accounts.user.updated", "accounts.session.updated"),
+        lambda session: users.set_active(user_id=session.user_id, is_active=False, by=OLGA, reason="fraud"),
+        lambda: opened(UserFactory.create()).session,
+    ),
+    "a phone is enrolled": Change(
+        ("accounts.secondfactor.created", "accounts.backupcode.created"),
+        lambda made: second_factors.enrol(user_id=made[0].pk, secret=made[1].secret, code=made[1].shows(), by=OLGA),
+        lambda: (StaffFactory.create(), Phone()),
+    ),
+    "backup codes are made anew": Change(
+        ("accounts.backupcode.deleted", "accounts.backupcode.created"),
+        lambda user: second_factors.renew_backup_codes(user_id=user.pk, by=OLGA),
+        _with_a_factor,
+    ),
+    "a second factor is shown in a session": Change(
+        ("accounts.session.updated",),
+        lambda made: sessions.verify(session_id=made[0].pk, user_id=made[0].user_id, code=made[1].shows(), by=OLGA),
+        lambda: (opened(user := StaffFactory.create()).session, enrolled(user)),
     ),
     "trouble is seen": Change(("audit.adminalert.created",), lambda _: _trouble()),
     "trouble is acknowledged": Change(
@@ -114,10 +190,53 @@ CHANGES: Final = {
         ),
         InvoiceFactory.create,
     ),
+    "money is sent back": Change(
+        ("billing.refund.created", "billing.payment.updated"),
+        lambda payment: refunds.issue(
+            payment_id=payment.pk, policy=Refund.Policy.FULL, reason="bought twice", key=new_key(), by=OLGA
+        ),
+        PaymentFactory.create,
+    ),
+    "a payment is contested": Change(
+        ("billing.dispute.created", "billing.payment.updated"),
+        lambda of: payment_events.record(fact=of.opened(), by=OLGA),
+        _paid,
+    ),
+    "a subscription is cancelled": Change(
+        ("billing.subscription.updated",),
+        lambda subscription: subscriptions.cancel(subscription_id=subscription.pk, by=OLGA),
+        SubscriptionFactory.create,
+    ),
+    "somebody is brought by somebody": Change(
+        ("billing.referral.created",),
+        lambda code: users.get_or_create_from_telegram(telegram_id=7, referral_code=code, by=OLGA),
+        lambda: UserFactory.create().referral_code,
+    ),
+    "an endpoint of webhooks is made": Change(
+        ("billing.webhookendpoint.created",),
+        lambda _: webhook_endpoints.create(url="https://shop.example/hooks", events=["invoice.paid"], by=OLGA),
+    ),
+    "a difference to a provider's books is left": Change(
+        ("billing.statementline.updated",),
+        lambda line: provider_statements.ignore(line_id=line.pk, reason="of another shop", by=OLGA),
+        StatementLineFactory.create,
+    ),
     "a wallet is frozen": Change(
         ("billing.wallet.updated",),
         lambda wallet: wallets.freeze(owner=Owner.wallet(wallet.pk), reason="fraud", by=OLGA),
         WalletFactory.create,
+    ),
+    "a large credit is asked for": Change(
+        ("billing.creditrequest.created",),
+        lambda wallet: grants.give(
+            owner=Owner.wallet(wallet.pk), tokens=2_000, reason="a lost week", key=new_key(), by=OLGA
+        ),
+        lambda: (_olga(), WalletFactory.create())[1],
+    ),
+    "a large credit is approved": Change(
+        ("billing.creditrequest.updated", "audit.adminalert.updated"),
+        lambda request: credit_requests.approve(request_id=request.pk, by=OLGA),
+        lambda: (_olga(), CreditRequestFactory.create())[1],
     ),
     "a setting is changed": Change(
         ("core.setting.created",),

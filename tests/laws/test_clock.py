@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 from django.db import connection
 
+from core.clock_moments import watched_jobs
+from core.jobs.registry import periodic_jobs
+
 ROOT: Final = Path(__file__).resolve().parents[2]
-APPS: Final = ("core", "audit", "accounts", "billing")
+APPS: Final = ("core", "audit", "accounts", "messaging", "billing")
 
 # Python's clocks. ``monotonic`` and ``perf_counter`` are none: they only measure how long something takes.
 _CLOCKS: Final = {
@@ -29,6 +32,7 @@ _PERMITTED: Final = {
     "core/jobs/filesystem_broker.py": "names a message's file, in the order of sending",
     "billing/models/promo_code.py": "when staff last changed it: shown, and nothing is decided by it",
     "billing/models/tariff.py": "the same",
+    "core/admin/sessions.py": "sessions of Admin are Django's, which ends them by its own clock",
     "core/postgres/server.py": "names a dump's file before there is a database to ask",
     "accounts/models/api_key.py": "when a row came to be: a record, by which nothing is decided",
     "accounts/models/company.py": "when a row came to be",
@@ -42,7 +46,35 @@ _SQL_CLOCK: Final = re.compile(
     r"|\b(current_timestamp|current_date|current_time|localtimestamp|localtime)\b(?!\s*[(=.])",
     re.IGNORECASE,
 )
-_SQL_PERMITTED: Final = {"core/sql/0001_functions.sql": "core_now() itself, and the moment within a UUID"}
+_SQL_PERMITTED: Final = {
+    "core/sql/0001_functions.sql": "core_now() itself, and the moment within a UUID",
+    "core/sql/0005_test_clock.sql": "moves core_now() against it, and tells by how much",
+    "core/sql/0005_test_clock.reverse.sql": "core_now() as it was",
+}
+
+
+# Periodic jobs for which the test clock does not stop, and why: all of them run wherever it stops.
+_WITHOUT_MOMENTS: Final = {
+    "accounts.purge_sessions": "whoever is asked about a session looks at its end",
+    "accounts.seal_factors_anew": "depends on keys, not on time",
+    "audit.keep_system_log": "rows without a partition wait in the default one",
+    "audit.publish_heads": "nothing is decided by when it is told",
+    "audit.purge_deliveries": "only forgets",
+    "audit.seal": "the next stop seals what is settled by then",
+    "audit.tell_of_alerts": "an alert is told of at the next stop",
+    "audit.verify_seals": "the next stop verifies all that was sealed",
+    "billing.announce_low_balances": "a balance is told of at the next stop",
+    "billing.sweep_webhooks": "only wakes jobs, at whose moments the clock stops by itself",
+    "billing.checkpoint_lots": "only makes reading cheaper",
+    "billing.compare_statements": "asks providers, whose clocks nobody moves",
+    "billing.poll_checkouts": "asks providers, whose clocks nobody moves",
+    "billing.poll_refunds": "asks providers, whose clocks nobody moves",
+    "billing.reconcile": "the next stop checks all that changed",
+    "core.purge_done_jobs": "only forgets",
+    "core.purge_exports": "only forgets, and never to the minute",
+    "core.purge_idempotency_records": "only forgets",
+    "core.purge_throttles": "only forgets",
+}
 
 
 def clocks_in_python(text: str) -> Iterator[str]:
@@ -105,11 +137,29 @@ def test_no_statement_asks_another_clock() -> None:
     assert asked == _SQL_PERMITTED.keys()
 
 
+def unwatched(jobs: Iterable[str]) -> set[str]:
+    """Periodic jobs that a test clock would let wait for something else to fall due."""
+    return set(jobs) - watched_jobs() - _WITHOUT_MOMENTS.keys()
+
+
+def test_the_test_clock_stops_for_every_job_that_decides_by_time() -> None:
+    jobs = {job.name for job in periodic_jobs()}
+    assert unwatched(jobs) == set()
+    assert watched_jobs() <= jobs
+    assert jobs >= _WITHOUT_MOMENTS.keys(), "a reason that nobody needs any more"
+    assert not watched_jobs() & _WITHOUT_MOMENTS.keys()
+    assert unwatched({"billing.forgotten", *jobs}) == {"billing.forgotten"}
+
+
 @pytest.mark.django_db
 class TestDatabase:
     def test_has_no_function_that_asks_another_clock(self) -> None:
-        assert self._functions() == {"core_now", "core_uuid7"}
+        assert self._functions() == {
+            *("core_now", "core_uuid7"),
+            *("core_clock_offset", "core_move_clock"),
+        }
 
+    @pytest.mark.usefixtures("as_the_owner")
     def test_would_be_caught_with_one(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("CREATE FUNCTION hasty() RETURNS timestamptz LANGUAGE sql AS 'SELECT clock_timestamp()'")
@@ -124,6 +174,7 @@ class TestDatabase:
             "audit_auditlog.created_at",
         }
 
+    @pytest.mark.usefixtures("as_the_owner")
     def test_would_be_caught_with_such_a_default(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE billing_haste (at timestamptz DEFAULT now())")

@@ -12,25 +12,26 @@ from tests.laws.house import Sources, sources_of_tests
 
 _ADMIN: Final = "only Admin and the shell do what it refuses"
 
+_BOT: Final = "the bot confirms logins, by a call of its own"
+
 NOT_OVER_HTTP: Final[Mapping[str, str]] = {
     **billing.NOT_OVER_HTTP,
+    "accounts.login_token_confirmed": _BOT,
+    "accounts.login_token_not_found": _BOT,
     "accounts.api_key_not_found": _ADMIN,
     "accounts.api_key_not_in_force": _ADMIN,
-    "accounts.login_taken": _ADMIN,
+    "accounts.last_superadmin": "whoever asks is a superadmin, and not the one who would go: only a race shows it",
     "accounts.not_staff": _ADMIN,
-    "accounts.password_too_weak": _ADMIN,
     "accounts.role_not_yours_to_give": _ADMIN,
-    "accounts.role_unknown": _ADMIN,
+    "accounts.second_factor_exists": _ADMIN,
+    "accounts.second_factor_needed": _ADMIN,
     "accounts.scope_unknown": _ADMIN,
-    "audit.alert_not_found": _ADMIN,
-    "audit.alert_resolved": _ADMIN,
+    "core.export_not_found": _ADMIN,
     "core.job_is_not_queued": _ADMIN,
-    "core.setting_invalid": _ADMIN,
-    "core.setting_unknown": _ADMIN,
     "common.reason_missing": "routes take the reason as a field, and name it themselves",
 }
 # Where tests talk HTTP; billing's derive the codes from what they are answered.
-_OF_THE_API: Final = re.compile(r"(\w+/tests/test_api_\w+|tests/fuzz/\w+)\.py")
+_OF_THE_API: Final = re.compile(r"(\w+/tests/test_api_\w+|tests/(api|fuzz)/\w+)\.py")
 
 
 def unanswered(codes: Iterable[str], tests: Sources) -> list[str]:

@@ -86,7 +86,7 @@ def test_a_guard_that_no_test_names_is_found() -> None:
 
 _VERBS: Final = (
     "is|are|has|have|fits|fit|names|adds|add|moves|counts|follows|ends|exceeds|expires|reverses|credits|captures|refers"
-    "|came|live|lives|sells|runs|only"
+    "|came|live|lives|sells|runs|overlaps|only|takes|leaves|stay|stays|waits"
 )
 
 

@@ -13,23 +13,53 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from accounts.api.authentication import forget_answers
+from accounts.models import User
 from accounts.scopes import SCOPES
-from accounts.tests.factories import UserFactory, api_key_header
-from audit.tests.factories import AuditLogFactory
+from accounts.tests.factories import StaffFactory, UserFactory, api_key_header, bearer_header, opened
+from audit.tests.factories import AdminAlertFactory, AuditLogFactory
 from billing.models import Invoice, Wallet
 from billing.tests import deeds
-from billing.tests.factories import InvoiceFactory, PromoCodeFactory, TariffFactory, WalletFactory, funded_wallet
+from billing.tests.factories import (
+    InvoiceFactory,
+    PaymentFactory,
+    PlanFactory,
+    PromoCodeFactory,
+    SubscriptionFactory,
+    TariffFactory,
+    WalletFactory,
+    WebhookDeliveryFactory,
+    WebhookEndpointFactory,
+    brought,
+    funded_wallet,
+)
 from core.api.declarations import declared_of
 from core.api.serializers import ListParams
 from tests.laws.routes import routes, view_of
 
+
+def owner_of(wallet: Wallet) -> User:
+    """The person whose wallet it is."""
+    assert wallet.user is not None
+    return wallet.user
+
+
 # What makes one more row of each list.
 LISTS: Final[Mapping[str, Callable[[Wallet], object]]] = {
     "GET /api/v1/audit-logs": lambda _wallet: AuditLogFactory.create(),
+    "GET /api/v1/auth/sessions": lambda wallet: opened(owner_of(wallet)),
+    "GET /api/v1/admins": lambda _wallet: StaffFactory.create(role="viewer"),
+    "GET /api/v1/alerts": lambda _wallet: AdminAlertFactory.create(),
     "GET /api/v1/users": lambda _wallet: WalletFactory.create(user=UserFactory.create()),
     "GET /api/v1/users/<uuid:user_id>/transactions": deeds.charge,
     "GET /api/v1/tariffs": lambda _wallet: TariffFactory.create(),
     "GET /api/v1/promo-codes": lambda _wallet: PromoCodeFactory.create(tariff=TariffFactory.create()),
+    "GET /api/v1/payments": lambda wallet: PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet)),
+    "GET /api/v1/referrals": lambda _wallet: brought(),
+    "GET /api/v1/webhook-endpoints": lambda _wallet: WebhookEndpointFactory.create(),
+    "GET /api/v1/webhook-deliveries": lambda _wallet: WebhookDeliveryFactory.create(),
+    "GET /api/v1/subscriptions": lambda wallet: SubscriptionFactory.create(
+        wallet=wallet, tariff=PlanFactory.create(family=""), periods=2
+    ),
     "GET /api/v1/invoices": lambda wallet: InvoiceFactory.create(wallet=wallet, promo_code=PromoCodeFactory.create()),
 }
 
@@ -64,7 +94,11 @@ def test_every_list_is_tried() -> None:
 @pytest.mark.parametrize("route", LISTS)
 def test_costs_the_same_however_many_rows(route: str) -> None:
     wallet = funded_wallet()
-    client = Client(headers=api_key_header(*SCOPES))
+    of_a_person = route.startswith("GET /api/v1/auth/")
+    if route == "GET /api/v1/admins":
+        client = Client(headers=bearer_header(StaffFactory.create(role="superadmin")))
+    else:
+        client = Client(headers=bearer_header(owner_of(wallet)) if of_a_person else api_key_header(*SCOPES))
     address = route.removeprefix("GET ").replace("<uuid:user_id>", str(wallet.user_id))
     LISTS[route](wallet)
     client.get(address)

@@ -19,25 +19,42 @@ from django.utils import timezone
 from accounts.errors import (
     ApiKeyNotFound,
     ApiKeyNotInForce,
+    InitDataInvalid,
+    LastSuperadmin,
+    LoginRefused,
     LoginTaken,
+    LoginTokenInvalid,
+    LoginTokenNotFound,
+    NoSecondFactor,
     NotStaff,
+    OtpRequired,
+    OtpWrong,
     PasswordTooWeak,
+    PasswordWrong,
     ReferralCodeUnknown,
+    RefreshTokenInvalid,
     RoleNotYoursToGive,
     RoleUnknown,
     ScopeUnknown,
+    SecondFactorExists,
+    SessionNotFound,
+    UserKeptOut,
     UserNotFound,
 )
-from accounts.operations import api_keys, users
-from accounts.tests.factories import STAFF_PASSWORD, ApiKeyFactory, StaffFactory, UserFactory
+from accounts.models import User
+from accounts.operations import api_keys, login_tokens, logins, passwords, second_factors, sessions, staff, users
+from accounts.rules import refresh_tokens
+from accounts.tests.factories import STAFF_PASSWORD, ApiKeyFactory, StaffFactory, UserFactory, opened
+from accounts.tests.phones import enrolled
 from audit.errors import AlertNotFound, AlertResolved
 from audit.operations import alerts
 from audit.tests.factories import AdminAlertFactory
 from billing.tests.factories import TESTER
 from billing.tests.snapshots import refused_and_unmoved
-from core.actors import Actor
+from core.actors import SYSTEM, Actor
 from core.errors import (
     DomainError,
+    ExportNotFound,
     JobIsNotDead,
     JobIsNotQueued,
     NotFound,
@@ -48,7 +65,7 @@ from core.errors import (
 )
 from core.ids import uuid7
 from core.models import Job
-from core.operations import jobs, settings
+from core.operations import exports, jobs, settings
 from tests.laws.house import Sources, decorators, functions, sources
 
 Operation = Callable[..., object]
@@ -59,11 +76,23 @@ def _nobody() -> Actor:
     return Actor(kind="user", id=str(StaffFactory.create().pk), label="colleague")
 
 
+def _with_a_factor() -> User:
+    user: User = StaffFactory.create()
+    enrolled(user)
+    return user
+
+
+def _the_last_one() -> User:
+    found: User = StaffFactory.create(role="superadmin")
+    return found
+
+
 def _job(state: str) -> Job:
     ended = timezone.now() if state in ("done", "dead") else None
     return Job.objects.create(name="core.some", state=state, max_attempts=3, lease_seconds=60, finished_at=ended)
 
 
+CAME: Final[Mapping[str, Any]] = {"way": "telegram", "user_agent": ""}
 STAFF: Final[Mapping[str, Any]] = {"login": "olga", "password": STAFF_PASSWORD}
 
 # Operation, how it is refused, and what is asked of it.
@@ -83,6 +112,78 @@ REFUSED: Final[list[tuple[Operation, type[DomainError], Callable[[], dict[str, A
     (users.set_active, UserNotFound, lambda: {"user_id": uuid7(), "is_active": False, "reason": "why"}),
     (users.anonymise, ReasonMissing, lambda: {"user_id": UserFactory.create().pk, "reason": ""}),
     (users.anonymise, UserNotFound, lambda: {"user_id": uuid7(), "reason": "asked for it"}),
+    (sessions.open, UserNotFound, lambda: {"user_id": uuid7(), **CAME}),
+    (sessions.open, UserKeptOut, lambda: {"user_id": UserFactory.create(is_active=False).pk, **CAME}),
+    (sessions.refresh, RefreshTokenInvalid, lambda: {"shown": refresh_tokens.new(), "user_agent": ""}),
+    (
+        sessions.revoke,
+        SessionNotFound,
+        lambda: {"session_id": opened(UserFactory.create()).session.pk, "user_id": uuid7(), "ending": "closed"},
+    ),
+    (sessions.revoke_all, UserNotFound, lambda: {"user_id": uuid7()}),
+    (logins.by_password, LoginRefused, lambda: {"person": None, "user_agent": ""}),
+    (logins.by_password, LoginRefused, lambda: {"person": StaffFactory.create(is_active=False), "user_agent": ""}),
+    (logins.by_password, OtpRequired, lambda: {"person": _with_a_factor(), "user_agent": ""}),
+    (
+        sessions.verify,
+        NoSecondFactor,
+        lambda: {"session_id": uuid7(), "user_id": StaffFactory.create().pk, "code": "123456"},
+    ),
+    (second_factors.enrol, OtpWrong, lambda: {"user_id": StaffFactory.create().pk, "secret": b"x", "code": "1"}),
+    (second_factors.enrol, NotStaff, lambda: {"user_id": UserFactory.create().pk, "secret": b"x", "code": "1"}),
+    (second_factors.enrol, SecondFactorExists, lambda: {"user_id": _with_a_factor().pk, "secret": b"x", "code": "1"}),
+    (second_factors.use, NoSecondFactor, lambda: {"user_id": StaffFactory.create().pk, "code": "123456"}),
+    (second_factors.renew_backup_codes, NoSecondFactor, lambda: {"user_id": StaffFactory.create().pk}),
+    (second_factors.switch_off, NoSecondFactor, lambda: {"user_id": StaffFactory.create().pk}),
+    (second_factors.reset, ReasonMissing, lambda: {"user_id": _with_a_factor().pk, "reason": " "}),
+    (second_factors.reset, RoleNotYoursToGive, lambda: {"user_id": uuid7(), "reason": "why", "by": _nobody()}),
+    (
+        second_factors.reset,
+        NoSecondFactor,
+        lambda: {"user_id": StaffFactory.create().pk, "reason": "why", "by": SYSTEM},
+    ),
+    (staff.hire, RoleNotYoursToGive, lambda: {"login": "olga", "reason": "why", "by": _nobody()}),
+    (staff.hire, RoleUnknown, lambda: {"login": "olga", "role": "king", "reason": "why", "by": SYSTEM}),
+    (staff.change, RoleNotYoursToGive, lambda: {"user_id": uuid7(), "reason": "why", "by": _nobody()}),
+    (staff.change, UserNotFound, lambda: {"user_id": UserFactory.create().pk, "reason": "why", "by": SYSTEM}),
+    (
+        staff.change,
+        LastSuperadmin,
+        lambda: {"user_id": _the_last_one().pk, "first_name": "x", "role": "viewer", "reason": "why", "by": SYSTEM},
+    ),
+    (staff.dismiss, RoleNotYoursToGive, lambda: {"user_id": uuid7(), "reason": "why", "by": _nobody()}),
+    (staff.dismiss, UserNotFound, lambda: {"user_id": UserFactory.create().pk, "reason": "why", "by": SYSTEM}),
+    (staff.dismiss, LastSuperadmin, lambda: {"user_id": _the_last_one().pk, "reason": "why", "by": SYSTEM}),
+    (users.anonymise, LastSuperadmin, lambda: {"user_id": _the_last_one().pk, "reason": "why"}),
+    (
+        users.set_active,
+        LastSuperadmin,
+        lambda: {"user_id": _the_last_one().pk, "is_active": False, "reason": "why"},
+    ),
+    (
+        users.set_role,
+        LastSuperadmin,
+        lambda: {"user_id": _the_last_one().pk, "role": None, "reason": "why", "by": SYSTEM},
+    ),
+    (logins.by_init_data, InitDataInvalid, lambda: {"init_data": "hash=" + "0" * 64, "user_agent": ""}),
+    (passwords.change, UserNotFound, lambda: {"user_id": uuid7(), "old": "", "new": ""}),
+    (
+        passwords.change,
+        PasswordWrong,
+        lambda: {"user_id": StaffFactory.create().pk, "old": "wrong", "new": "purple monkey dishwasher"},
+    ),
+    (
+        passwords.change,
+        PasswordTooWeak,
+        lambda: {"user_id": StaffFactory.create().pk, "old": STAFF_PASSWORD, "new": "123"},
+    ),
+    (login_tokens.confirm, UserNotFound, lambda: {"token": "x", "telegram_id": 7}),
+    (
+        login_tokens.confirm,
+        LoginTokenNotFound,
+        lambda: {"token": "x", "telegram_id": UserFactory.create().telegram_id},
+    ),
+    (login_tokens.redeem, LoginTokenInvalid, lambda: {"token": "x", "nonce": "y", "user_agent": ""}),
     (api_keys.create, ScopeUnknown, lambda: {"name": "Bot", "scopes": ["everything"]}),
     (api_keys.create, UserNotFound, lambda: {"name": "Bot", "scopes": ["users:read"], "owner_id": uuid7()}),
     (api_keys.revoke, ReasonMissing, lambda: {"key_id": ApiKeyFactory.create().pk, "reason": ""}),
@@ -103,6 +204,9 @@ REFUSED: Final[list[tuple[Operation, type[DomainError], Callable[[], dict[str, A
     (jobs.run_again, JobIsNotDead, lambda: {"job_id": _job("done").pk, "reason": "why"}),
     (jobs.run_again, NotFound, lambda: {"job_id": uuid7(), "reason": "why"}),
     (jobs.give_up, JobIsNotQueued, lambda: {"job_id": _job("dead").pk, "reason": "why"}),
+    (exports.begin, ExportNotFound, lambda: {"export_id": uuid7(), "rows_total": 1}),
+    (exports.finish, ExportNotFound, lambda: {"export_id": uuid7(), "rows_written": 1, "bytes_written": 1}),
+    (exports.give_out, ExportNotFound, lambda: {"export_id": uuid7()}),
     (settings.change, SettingUnknown, lambda: {"key": "core.nothing", "value": 1, "reason": "why"}),
     (settings.change, ReasonMissing, lambda: {"key": "billing.invoice_lifetime_minutes", "value": 1, "reason": ""}),
     (settings.change, SettingInvalid, lambda: {"key": "billing.invoice_lifetime_minutes", "value": 0, "reason": "why"}),

@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from billing.tests.servers import ROOT, Server, environment, web_server
+from core.tests.application import owner_environment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -25,6 +26,8 @@ pytestmark = [
 ]
 
 ADDRESS: Final = "http://127.0.0.1:8000"
+# As the README quotes the commands.
+_ENGLISH: Final = {"LC_ALL": "C", "LANGUAGE_CODE": "en"}
 # Each answer is followed by a line of its own on stderr: the status, the method and the path.
 _CURLRC: Final = r"""
 silent
@@ -60,7 +63,7 @@ class Demo:
         return subprocess.run(
             command,
             cwd=self.home,
-            env={**environment(), "DVORIK_HOME": str(self.home), **environ},
+            env={**environment(), **_ENGLISH, "DVORIK_HOME": str(self.home), **environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -74,7 +77,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     loading = subprocess.run(
         [sys.executable, "manage.py", "load_demo", "--once"],
         cwd=ROOT,
-        env={**environment(), "DVORIK_HOME": str(tmp_path)},
+        env={**environment(), **owner_environment(), **_ENGLISH, "DVORIK_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,

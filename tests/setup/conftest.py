@@ -47,8 +47,8 @@ def running() -> Iterator[EmbeddedServer]:
 def connect(
     server: EmbeddedServer, *, superuser: bool = False, database: str = "dvorik"
 ) -> "psycopg.Connection[tuple[object, ...]]":
-    """A connection in autocommit, as the application's role or as the superuser."""
-    keywords = server.connection(superuser=superuser) | {"dbname": database}
+    """A connection in autocommit, as the owner of the tables or as the superuser."""
+    keywords = server.connection(owner=True, superuser=superuser) | {"dbname": database}
     return psycopg.connect(make_conninfo(**keywords), autocommit=True)
 
 
@@ -61,5 +61,6 @@ def value(server: EmbeddedServer, query: str, *, superuser: bool = False) -> obj
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The environment of a process that knows of nothing but its home."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "DVORIK_HOME": str(home), "HOME": "/nonexistent"}
+    """The environment of a process that knows of nothing but its home, and speaks English."""
+    terminal = {"LC_ALL": "C", "LANGUAGE_CODE": "en"}
+    return {"PATH": os.defpath, **terminal, "DVORIK_HOME": str(home), "HOME": "/nonexistent"}

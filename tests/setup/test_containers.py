@@ -48,10 +48,10 @@ def test_the_image_runs_as_nobody_in_particular_from_the_hashed_lock() -> None:
     assert "HEALTHCHECK" in last
 
 
-def test_there_are_the_five_services_each_waiting_for_what_it_needs() -> None:
+def test_there_are_the_six_services_each_waiting_for_what_it_needs() -> None:
     services = compose()["services"]
-    assert set(services) == {"web", "worker", "beat", "db", "redis"}
-    for name in ("web", "worker", "beat"):
+    assert set(services) == {"web", "migrate", "worker", "beat", "db", "redis"}
+    for name in ("web", "migrate", "worker", "beat"):
         assert {need: how["condition"] for need, how in services[name]["depends_on"].items()} == {
             "db": "service_healthy",
             "redis": "service_healthy",
@@ -62,9 +62,18 @@ def test_there_are_the_five_services_each_waiting_for_what_it_needs() -> None:
     assert services["web"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
 
 
+def test_only_migrations_know_the_owner_of_the_tables() -> None:
+    services = compose()["services"]
+    knowing = {name for name, service in services.items() if "POSTGRES_OWNER_USER" in service.get("environment", {})}
+    assert knowing == {"migrate"}
+    roles = (ROOT / "scripts" / "create_roles.sh").read_text("utf-8")
+    for service, variable in (("web", "POSTGRES_USER"), ("migrate", "POSTGRES_OWNER_USER")):
+        assert f"CREATE ROLE {services[service]['environment'][variable]} LOGIN" in roles
+
+
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text("utf-8")
-    for secret in ("SECRET_KEY", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD"):
+    for secret in ("SECRET_KEY", "POSTGRES_PASSWORD", "POSTGRES_OWNER_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD"):
         assert f"${{{secret}:?" in text
         assert f"${{{secret}:-" not in text
 

@@ -9,11 +9,13 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from core.postgres import EmbeddedServer, ServerError, binaries, identity, postmaster
 from core.postgres.layout import Layout
@@ -49,7 +51,31 @@ def test_starts_once_and_finds_everything_as_it_was(server: EmbeddedServer) -> N
     assert value(server, "SELECT count(*) FROM kept") == 0
 
 
-def test_gives_the_application_a_role_that_is_no_superuser(running: EmbeddedServer) -> None:
+def test_gives_the_application_a_role_that_owns_nothing(running: EmbeddedServer) -> None:
+    with psycopg.connect(make_conninfo(**running.connection()), autocommit=True) as connection:
+        role = connection.execute(
+            "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = current_user"
+        )
+        assert role.fetchone() == (False, False, False, False)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CREATE TABLE of_the_application (id integer)")
+
+
+def test_a_server_of_an_older_release_gets_the_role_at_its_next_start(server: EmbeddedServer) -> None:
+    server.start()
+    state = server.layout.read()
+    assert state is not None
+    with connect(server, superuser=True, database="postgres") as superuser:
+        superuser.execute("DROP ROLE dvorik_app")
+    server.layout.write(replace(state, application_user="", application_password=""))
+    assert server.connection()["user"] == "dvorik"
+    server.start()
+    assert server.connection()["user"] == "dvorik_app"
+    with psycopg.connect(make_conninfo(**server.connection())) as application:
+        assert application.execute("SELECT current_user").fetchone() == ("dvorik_app",)
+
+
+def test_gives_the_tables_an_owner_that_is_no_superuser(running: EmbeddedServer) -> None:
     with connect(running) as connection:
         role = connection.execute(
             "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = current_user"

@@ -16,7 +16,7 @@ def test_names_every_variable_with_which_an_installation_is_set() -> None:
 
 def test_says_what_to_do_on_every_kind_of_alert() -> None:
     raised = set()
-    for app in ("accounts", "audit", "billing", "core"):
+    for app in ("accounts", "audit", "billing", "core", "messaging"):
         for path in (ROOT / app).rglob("*.py"):
             if "tests" not in path.parts:
                 raised |= set(re.findall(r"raise_alert\(\s*f?\"([a-z_.]+)", path.read_text("utf-8")))

@@ -29,7 +29,8 @@ def test_looks_after_the_server_from_the_shell(server: EmbeddedServer) -> None:
     assert manage(home, "pg", "start").stdout == "PostgreSQL runs already.\n"
     assert "and answers.\n" in manage(home, "pg", "status").stdout
     who = manage(home, "pg", "psql", "--", "-Atc", "SELECT current_user || ' of ' || current_database()")
-    assert who.stdout == "dvorik of dvorik\n"
+    assert who.stdout == "dvorik_app of dvorik\n"
+    assert manage(home, "pg", "psql", "--owner", "--", "-Atc", "SELECT current_user").stdout == "dvorik\n"
     assert manage(home, "pg", "psql", "--superuser", "--", "-Atc", "SELECT current_user").stdout == "postgres\n"
     assert manage(home, "pg", "psql", "--", "-c", "SELECT wrong").returncode == 1
     dump = home / "a dump"

@@ -1,11 +1,11 @@
-"""The role that the suite gets on a server of somebody else's."""
+"""The roles that the suite gets on a server of somebody else's."""
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from core.postgres import EmbeddedServer
-from scripts.plain_server import NoServerError, own_role
+from scripts.plain_server import NoServerError, own_roles
 
 from .conftest import value
 
@@ -17,13 +17,15 @@ OURS = """
 """
 
 
-def test_is_no_superuser_and_leaves_nothing_behind(running: EmbeddedServer) -> None:
-    with own_role(make_conninfo(**running.connection(superuser=True))) as url:
-        with psycopg.connect(url, autocommit=True) as connection:
+def test_are_no_superusers_and_leave_nothing_behind(running: EmbeddedServer) -> None:
+    with own_roles(make_conninfo(**running.connection(superuser=True))) as urls:
+        with psycopg.connect(urls["DATABASE_OWNER_URL"], autocommit=True) as connection:
             role = "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
             assert connection.execute(role).fetchone() == (False, True, False)
             connection.execute("CREATE DATABASE ours")
-        assert value(running, OURS, superuser=True) == 2
+        with psycopg.connect(urls["DATABASE_URL"], autocommit=True) as connection:
+            assert connection.execute(role).fetchone() == (False, False, False)
+        assert value(running, OURS, superuser=True) == 3
     assert value(running, OURS, superuser=True) == 0
 
 
@@ -35,6 +37,6 @@ def test_says_why_a_server_cannot_be_used(running: EmbeddedServer) -> None:
         (connection | {"host": "127.0.0.1", "port": "1"}, "Connection refused"),
     ]
     for keywords, why in refusing:
-        with pytest.raises(NoServerError, match=why), own_role(make_conninfo(**keywords)):
+        with pytest.raises(NoServerError, match=why), own_roles(make_conninfo(**keywords)):
             pass
     assert value(running, OURS, superuser=True) == 0

@@ -114,7 +114,7 @@ def start(folder: Path) -> Iterator[Callable[[], Run]]:
     EmbeddedServer(folder / "a home").stop("immediate")
 
 
-def test_runs_recovers_stops_and_finds_everything_as_it_was(start: Callable[[], Run], folder: Path) -> None:
+def test_runs_recovers_stops_is_killed_and_finds_everything_as_it_was(start: Callable[[], Run], folder: Path) -> None:
     server = EmbeddedServer(folder / "a home")
     first = start().ready()
     assert first.healthy()
@@ -127,6 +127,16 @@ def test_runs_recovers_stops_and_finds_everything_as_it_was(start: Callable[[], 
 
     beside = [sys.executable, "manage.py", "migrate", "--check"]
     subprocess.run(beside, cwd=ROOT, env=environment(first.home), check=True, timeout=PATIENCE)
+
+    # A command speaks to the same made-up services.
+    where = "from django.conf import settings; print(settings.YOOKASSA_API_BASE)"
+    asked = [sys.executable, "manage.py", "shell", "--no-imports", "--command", where]
+    assert (
+        f"http://127.0.0.1:{first.port + 100}/yookassa/v3"
+        in subprocess.run(
+            asked, cwd=ROOT, env=environment(first.home), check=True, timeout=PATIENCE, capture_output=True, text=True
+        ).stdout
+    )
 
     # Whoever dies is started again.
     first.child("gunicorn").kill()
@@ -153,20 +163,18 @@ def test_runs_recovers_stops_and_finds_everything_as_it_was(start: Callable[[], 
     assert again.credentials() == [login, key]
     assert "Collecting" not in again.said()
     assert again.stop() == 0
+    assert not (again.home / "made-up.env").exists()
     assert server.status().ready
+    server.stop()
 
-
-def test_a_killed_supervisor_leaves_no_orphans_and_its_database_to_the_next(
-    start: Callable[[], Run], folder: Path
-) -> None:
-    server = EmbeddedServer(folder / "a home")
-    run = start().ready()
-    family = run.family()
-    run.stop(signal.SIGKILL)
+    # A supervisor that is killed leaves no orphans, and its database to the next.
+    killed = start().ready()
+    family = killed.family()
+    killed.stop(signal.SIGKILL)
     eventually(lambda: not alive(family))
     assert server.status().running, "nothing but the supervisor knew that it was to stop it"
-    run = start().ready()
-    run.stop()
+    last = start().ready()
+    last.stop()
     assert not server.status().running
 
 

@@ -1,0 +1,158 @@
+"""
+Names, promo texts, reasons, audit values, log lines that are scripts, formulas and invisible marks: every page of Admin
+shows them as texts and does nothing that they say, and files made of them compute nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import pytest
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+from openpyxl import load_workbook
+from playwright.sync_api import Dialog, Page
+
+from accounts.models import User
+from audit.models import AuditLog
+from billing.models import Invoice, Transaction
+from core.admin.display import change_url, list_url
+from core.admin.marks import shown
+from tests.browser.conftest import Office
+from tests.browser.hostile import PAYLOADS, colleague, furnish
+from tests.laws.admin_pages import deeds_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+LISTEN: Final = """
+    window.violations = [];
+    addEventListener("securitypolicyviolation", event => window.violations.push(
+        `${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+"""
+# Whatever a payload would have become, had it not been a text.
+ELEMENTS: Final = """
+() => [...document.querySelectorAll(
+    "script:not([src]), svg[onload], img[src='x'], [onerror], [onload], [onmouseover], [onfocus], [autofocus][x], "
+    + "b[x-data], [x-init*=alert], [hx-trigger=load][hx-get='/admin/'], [href^='javascript:' i], "
+    + "[action^='javascript:' i]"
+)].map(each => each.outerHTML.slice(0, 200))
+"""
+# Pages whose objects have no text of anybody's.
+SILENT: Final = {"core.Export", "billing.PromoCode"}
+INVISIBLE: Final = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+class Watched:
+    """A window that a colleague looks through; whatever a payload does is remembered."""
+
+    def __init__(self, office: Office, client: Client) -> None:
+        self.page: Page = office.open()
+        self.dialogs: list[str] = []
+        self.seen: dict[str, set[str]] = defaultdict(set)
+        self.page.on("dialog", self._dismiss)
+        self.page.add_init_script(LISTEN)
+        cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": office.address}
+        self.page.context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.dialogs.append(f"{self.page.url}: {dialog.message}")
+        dialog.dismiss()
+
+    def look(self, path: str, *, of: str) -> str:
+        """Open a page and see that it is harmless; what people read on it."""
+        self.page.goto(path)
+        text: str = self.page.inner_text("body")
+        assert self.page.evaluate("window.hit") is None, path
+        assert self.page.evaluate(ELEMENTS) == [], path
+        assert self.page.evaluate("window.violations") == [], path
+        assert self.dialogs == []
+        assert INVISIBLE.findall(text) == [], path
+        self.seen[of] |= {each for each in PAYLOADS if shown(each) in text}
+        return text
+
+
+@pytest.fixture
+def root(transactional_db: None) -> Client:
+    client = Client()
+    client.force_login(colleague())
+    return client
+
+
+@pytest.fixture
+def rows(transactional_db: None) -> list[Model]:
+    return furnish()
+
+
+# The house is furnished first: beside an open browser Django refuses its database.
+def test_are_shown_as_texts_on_every_page_and_do_nothing(root: Client, rows: list[Model], bare_office: Office) -> None:
+    window = Watched(bare_office, root)
+    window.look("/admin/", of="overview")
+    by_model: dict[type[Model], list[Model]] = defaultdict(list)
+    for row in rows:
+        by_model[type(row)].append(row)
+    for model in admin.site._registry:
+        window.look(list_url(model), of=f"list of {model._meta.label}")
+        for row in by_model[model][:1]:
+            window.look(change_url(row, row.pk), of=model._meta.label)
+            for _name, url in deeds_of(model, row):
+                window.look(url, of="deeds")
+    for term in (PAYLOADS[0], PAYLOADS[1], PAYLOADS[12]):
+        window.look(f"/admin/search/?s={quote(term)}", of="search")
+        window.look(list_url(User, q=term), of="search")
+    # What a search finds is a part of a page, and names no picture for its window.
+    bare_office.wrong[:] = [each for each in bare_office.wrong if "favicon.ico" not in each]
+    # The search above the sidebar puts what it finds into the page itself.
+    window.page.goto("/admin/")
+    window.page.keyboard.press("Control+k")
+    user = by_model[User][0]
+    window.page.locator("#search-input-command").press_sequentially(str(getattr(user, "telegram_id", "")))
+    window.page.locator("#command-results-list a").first.wait_for()
+    assert window.page.evaluate(ELEMENTS) == []
+    assert window.page.evaluate("window.violations") == []
+    assert window.dialogs == []
+
+    for label in {row._meta.label for row in rows} - SILENT:
+        assert window.seen[label], f"no page of {label} shows a text of anybody's"
+    assert {each for found in window.seen.values() for each in found} == set(PAYLOADS), "each is read somewhere"
+
+
+def test_a_page_that_does_what_they_say_is_found(root: Client, bare_office: Office) -> None:
+    window = Watched(bare_office, root)
+    window.look("/admin/", of="overview")
+    window.page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", " ".join(PAYLOADS[1:8]))
+    window.page.wait_for_function("window.violations.length > 0")
+    assert window.page.evaluate(ELEMENTS)
+    # A policy stops scripts in attributes. Nobody stops Alpine but those who escape.
+    assert "script-src" in window.page.evaluate("window.violations")[0]
+    # Their pictures, too, are looked for, and not found.
+    window.page.wait_for_load_state("networkidle")
+    bare_office.wrong.clear()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("model", [Transaction, Invoice, User, AuditLog])
+def test_files_made_of_them_compute_nothing(model: type[Model], root: Client, tmp_path: Path, settings: Any) -> None:
+    settings.EXPORTS_FOLDER = tmp_path
+    furnish()
+    for file_format in ("csv", "xlsx"):
+        asked = root.post(f"{list_url(model)}export-rows/", {"file_format": file_format, "reason": "An auditor asks"})
+        assert asked.status_code == 302, asked.content
+        answer = root.get(urlsplit(asked.headers["Location"]).path)
+        data = b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a FileResponse
+        answer.close()
+        if file_format == "csv":
+            cells = [cell for line in csv.reader(io.StringIO(data.decode("utf-8-sig"))) for cell in line]
+            assert [cell for cell in cells if re.match(r"[=+@\t\r]|-\D", cell)] == []
+        else:
+            sheet = load_workbook(io.BytesIO(data)).active
+            assert sheet is not None
+            cells = [str(cell.value) for row in sheet.iter_rows() for cell in row]
+            assert [cell.value for row in sheet.iter_rows() for cell in row if cell.data_type == "f"] == []
+        assert any("HYPERLINK" in cell or "<script>" in cell or "onerror" in cell for cell in cells)
