@@ -13,7 +13,7 @@ COPY . /srv/dvorik/code
 WORKDIR /srv/dvorik/code
 # Nothing is asked of a database here; the address only keeps the embedded server out of it.
 RUN DVORIK_HOME=/srv/dvorik/home POSTGRES_HOST=nowhere python manage.py collectstatic --noinput \
-    && python -m compileall -q accounts audit billing config core
+    && python -m compileall -q accounts audit billing config core messaging
 
 
 FROM python:3.11-slim-bookworm
@@ -21,6 +21,8 @@ FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent dvorik
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv/dvorik /srv/dvorik
+# A volume that is mounted there begins with this owner.
+RUN install --directory --mode=0700 --owner=10001 --group=nogroup /srv/dvorik/home/exports
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

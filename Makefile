@@ -6,10 +6,11 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 COMPOSE ?= docker compose
-LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11
+# Extras stay beside their packages: pip before 23.3 holds `coverage[toml]` to be another package than the pinned `coverage`.
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check messages bench lock build up down logs shell migrate revision
+.PHONY: help run test coverage check messages bench lock build up down logs shell migrate revision
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -19,6 +20,9 @@ run: .venv/run.stamp ## Start everything on http://127.0.0.1:$PORT (8000) and st
 
 test: .venv/dev.stamp ## Run the whole suite on a PostgreSQL of its own (ARGS="billing -k promo" for a part)
 	@exec $(BIN)/python -m scripts.test $(ARGS)
+
+coverage: .venv/dev.stamp ## Run the whole suite and say which lines no test reaches
+	@exec $(BIN)/python -m scripts.test --cov --cov-report=term:skip-covered --cov-report=html:var/coverage
 
 check: .venv/dev.stamp ## Hold the code against every law
 	@exec $(BIN)/python -m scripts.check $(ARGS)
@@ -30,9 +34,9 @@ bench: .venv-bench/stamp ## Measure into docs/BENCHMARKS.md (ARGS="2 3 --quick" 
 	@exec .venv-bench/bin/python -m scripts.bench $(ARGS)
 
 lock: .venv/dev.stamp ## Compile the hashed locks anew from pyproject.toml
-	$(LOCK) --extra redis pyproject.toml -o requirements.txt
-	$(LOCK) --extra redis --group dev pyproject.toml -o requirements-dev.txt
-	$(LOCK) --extra redis --group bench --constraint requirements.txt pyproject.toml -o requirements-bench.txt
+	$(LOCK) --extra redis --extra sentry --extra stripe pyproject.toml -o requirements.txt
+	$(LOCK) --extra redis --extra sentry --extra stripe --group dev pyproject.toml -o requirements-dev.txt
+	$(LOCK) --extra redis --extra sentry --extra stripe --group bench --constraint requirements.txt pyproject.toml -o requirements-bench.txt
 
 # The same in containers.
 
@@ -41,7 +45,7 @@ build: ## Build the containers' image
 
 up: ## Start the containers, with the migrations applied
 	$(COMPOSE) up --detach --wait db redis
-	$(COMPOSE) run --rm web python manage.py migrate --noinput
+	$(COMPOSE) run --rm migrate
 	$(COMPOSE) up --detach --wait
 
 down: ## Stop the containers; their data stays
@@ -54,7 +58,7 @@ shell: ## Open the support shell in a container
 	$(COMPOSE) exec web python manage.py shell
 
 migrate: ## Apply the migrations in a container
-	$(COMPOSE) exec web python manage.py migrate
+	$(COMPOSE) run --rm migrate
 
 revision: .venv/dev.stamp ## Write a migration for changed models (NAME="what_it_does")
 	$(BIN)/python manage.py makemigrations $(if $(NAME),--name "$(NAME)")
