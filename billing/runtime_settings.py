@@ -38,6 +38,15 @@ PROMO_CODE_TRIES_PER_HOUR: Final = register(
     help_text=_("How many promo codes one caller may try in an hour."),
 )
 
+TRIALS_PER_HOUR: Final = register(
+    key="billing.trials_per_hour",
+    value_type=int,
+    default=600,
+    minimum=1,
+    maximum=1_000_000,
+    help_text=_("How many trials one caller may ask for in an hour."),
+)
+
 # By role; whoever has none of them gives nothing by hand. A key whose owner works here is that person's hand.
 CREDIT_DAILY_LIMITS: Final[dict[str, Definition[int]]] = {
     role: register(

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.tests.factories import CompanyFactory, UserFactory, bearer_header
+from accounts.tests.factories import ADDRESS, CompanyFactory, UserFactory, bearer_header
+from audit.models import AdminAlert
 from billing.models import Invoice, Subscription, Trial, Wallet
 from billing.operations import subscriptions
+from billing.runtime_settings import TRIALS_PER_HOUR
 from billing.tests.callers import Caller
 from billing.tests.deeds import pay
 from billing.tests.factories import (
@@ -23,8 +25,11 @@ from billing.tests.factories import (
     new_key,
 )
 from billing.tests.snapshots import snapshot
+from core import runtime_settings
 from core.api.moments import as_rfc3339
 from core.ids import uuid7
+from core.operations import settings
+from core.tests.buckets import forget
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,9 +42,9 @@ def server() -> Caller:
 class Person:
     """A customer in a session of theirs."""
 
-    def __init__(self, wallet: Wallet) -> None:
+    def __init__(self, wallet: Wallet, address: str = ADDRESS) -> None:
         assert wallet.user is not None
-        self.client = Client(headers=bearer_header(wallet.user))
+        self.client = Client(REMOTE_ADDR=address, headers=bearer_header(wallet.user))
 
     def get(self, path: str, **query: str) -> Any:
         return self.client.get(f"/api/v1/{path}", query_params=query)
@@ -173,6 +178,23 @@ class TestTrials:
         answer = server.post("trials", body, key="another")
         assert (answer.status_code, answer.json()["code"]) == (409, "billing.trial_used")
         assert snapshot()["billing_trial"] == before
+
+
+    def test_of_many_people_at_one_address_are_as_those_of_one_caller(self, server: Caller) -> None:
+        """One machine may be a thousand people, each of whom has a right to a trial."""
+        plan, address = PlanFactory.create(), "198.51.100.7"
+        forget()
+        settings.change(key=TRIALS_PER_HOUR.key, value=2, by=TESTER, reason="for a test")
+        runtime_settings.forget_cached()
+        try:
+            asked = [Person(WalletFactory.create(), address) for _each in range(3)]
+            answers = [person.post("trials", {"tariff": plan.slug}) for person in asked]
+            elsewhere = Person(WalletFactory.create(), "203.0.113.7").post("trials", {"tariff": plan.slug})
+        finally:
+            runtime_settings.forget_cached()
+        assert [answer.status_code for answer in (*answers, elsewhere)] == [201, 201, 429, 201]
+        assert Trial.objects.count() == 3
+        assert AdminAlert.objects.get().context["subject"] == f"ip:{address}"
 
 
 class TestRefusals:

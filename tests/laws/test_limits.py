@@ -89,6 +89,12 @@ def _promo_code() -> Door:
     return Door(f"api_key:{key_id}", _posts("promo-codes/quote", body, **header))
 
 
+def _trial() -> Door:
+    key_id, header = _key("billing:write")
+    body = {"user": str(funded_wallet().user_id), "tariff": "none"}
+    return Door(f"api_key:{key_id}", _posts("trials", body, **header, **{"Idempotency-Key": "one"}))
+
+
 def _requests() -> Door:
     key_id, header = _key("billing:write")
     return Door(key_id, _posts("charges", {}, **header))
@@ -144,6 +150,7 @@ DOORS: Final[Mapping[str, Callable[[], Door]]] = {
     "auth.refresh.ip": lambda: Door(ADDRESS, _posts("auth/refresh", {"refresh": f"dvr_{'0' * 64}"})),
     "auth.telegram.ip": lambda: Door(ADDRESS, _posts("auth/telegram", {"init_data": "x"})),
     "billing.promo_code": _promo_code,
+    "billing.trial": _trial,
     "billing.unsigned_notice.ip": _notice,
     "core.export.day": _export,
     "core.export.hour": _export,

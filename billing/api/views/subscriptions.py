@@ -18,6 +18,7 @@ from billing.api.serializers.subscriptions import (
     SubscriptionParams,
     SubscriptionSerializer,
 )
+from billing.api.throttles import count_trial
 from billing.operations import subscriptions as operations
 from billing.operations import trials
 from billing.queries import subscriptions
@@ -144,6 +145,7 @@ class TrialListView(ApiView):
         """
         body = self.body()
         body["owner"] = owner_meant(self, body["owner"], otherwise=EXACTLY_ONE_PAYER)
+        count_trial(self.actor)
 
         def effect() -> StoredAnswer:
             begun = trials.start(**body, by=self.actor)
