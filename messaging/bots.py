@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
-from messaging.gateways.bot_api import BotApi
-from messaging.models import BotUpdate
+from messaging.gateways.bot_api import BotApi, Silenced, TokenRefused, TooManyRequests
+from messaging.models import BotPause, BotUpdate
+from messaging.operations import bot_pauses
+from messaging.queries import find_pause
+
+_SILENCED: Final[dict[str, type[Silenced]]] = {
+    BotPause.Cause.FLOOD: TooManyRequests,
+    BotPause.Cause.TOKEN: TokenRefused,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +32,34 @@ class Bot:
     webhook_secret: str = field(repr=False)
 
     @property
-    def api(self) -> BotApi:
-        return BotApi(settings.TELEGRAM_API_BASE, self.token)
+    def token_digest(self) -> str:
+        """By which one token is told from another."""
+        return sha256(self.token.encode()).hexdigest()[:32]
+
+    def call(self, method: str, *, is_urgent: bool = False, **parameters: Any) -> Any:
+        """
+        Ask Telegram for something, unless the bot is to be silent: where Telegram asks for a pause, all of the house
+        keeps it, and where it refuses the token, everything stops and the operators are told.
+
+        Outside of transactions.
+
+        :param is_urgent: whether somebody waits for it and could not come again: it is asked for also in a pause
+        :param parameters: as of :meth:`BotApi.call <messaging.gateways.bot_api.BotApi.call>`
+        :raises BotApiError: one of its kinds
+        """
+        if not is_urgent and (pause := find_pause(self.name, token_digest=self.token_digest)):
+            raise _SILENCED[pause.cause]("the bot is to be silent", seconds=pause.seconds)
+        try:
+            return BotApi(settings.TELEGRAM_API_BASE, self.token).call(method, **parameters)
+        except Silenced as silenced:
+            bot_pauses.begin(
+                bot=self.name,
+                token_digest=self.token_digest,
+                cause=BotPause.Cause.TOKEN if isinstance(silenced, TokenRefused) else BotPause.Cause.FLOOD,
+                seconds=silenced.seconds,
+                says=silenced.says,
+            )
+            raise
 
     @property
     def webhook_path(self) -> str:

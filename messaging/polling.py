@@ -10,7 +10,7 @@ import structlog
 
 from messaging import intake
 from messaging.bots import Bot
-from messaging.gateways.bot_api import BotApiError, TokenRefused, TooManyRequests
+from messaging.gateways.bot_api import BotApiError, Silenced, TokenRefused
 from messaging.rules.updates import KINDS
 
 _PAUSE: Final = 3.0
@@ -32,8 +32,8 @@ def poll(bot: Bot, stop: Event, *, wait_seconds: int = 25, heard: Callable[[int]
         try:
             if next_number is None:
                 # Telegram refuses to tell by both ways.
-                bot.api.call("deleteWebhook")
-            found = bot.api.call(
+                bot.call("deleteWebhook")
+            found = bot.call(
                 "getUpdates",
                 answer_seconds=wait_seconds + 10,
                 offset=next_number or 0,
@@ -45,7 +45,7 @@ def poll(bot: Bot, stop: Event, *, wait_seconds: int = 25, heard: Callable[[int]
             raise
         except BotApiError as failure:
             log.warning("bot_not_polled", bot=bot.name, why=failure.says)
-            stop.wait(failure.retry_after if isinstance(failure, TooManyRequests) else _PAUSE)
+            stop.wait(failure.seconds if isinstance(failure, Silenced) else _PAUSE)
             continue
         updates = found if isinstance(found, list) else []
         for payload in updates:

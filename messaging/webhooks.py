@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from core.actors import Actor
@@ -10,6 +11,7 @@ from messaging import errors
 from messaging.bots import Bot, list_bots
 from messaging.gateways import bot_api
 from messaging.operations import webhooks
+from messaging.queries import find_pause
 from messaging.rules.updates import KINDS
 
 
@@ -20,12 +22,14 @@ class Webhook:
     :param url: where its updates go; empty for nowhere
     :param pending: how many wait
     :param last_error: why Telegram could not deliver lately; empty for no reason
+    :param silent_until: when the bot speaks again; None where it may now
     """
 
     bot: str
     url: str
     pending: int
     last_error: str
+    silent_until: datetime | None
 
 
 def set_all(*, base: str, by: Actor) -> list[Webhook]:
@@ -79,19 +83,22 @@ def _bots() -> list[Bot]:
 def _state(bot: Bot) -> Webhook:
     told = _ask(bot, "getWebhookInfo")
     info: dict[str, Any] = told if isinstance(told, dict) else {}
+    pause = find_pause(bot.name, token_digest=bot.token_digest)
     return Webhook(
         bot.name,
         url=str(info.get("url", "")),
         pending=int(info.get("pending_update_count", 0)),
         last_error=str(info.get("last_error_message", "")),
+        silent_until=pause.until_at if pause else None,
     )
 
 
 def _ask(bot: Bot, method: str, **parameters: Any) -> Any:
     try:
-        return bot.api.call(method, **parameters)
+        # A superadmin waits, perhaps to mend why the bot is silent.
+        return bot.call(method, is_urgent=True, **parameters)
     except bot_api.TooManyRequests as pause:
-        raise errors.TelegramUnavailable(retry_after=pause.retry_after) from pause
+        raise errors.TelegramUnavailable(retry_after=pause.seconds) from pause
     except (bot_api.NotReached, bot_api.Unknown) as failure:
         raise errors.TelegramUnavailable(failure.says, retry_after=5) from failure
     except bot_api.BotApiError as refusal:

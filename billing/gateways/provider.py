@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from billing.rules.payment_events import Fact
+from core.jobs import Postponed
 from core.money import Money
 
 
@@ -31,6 +32,14 @@ class ProviderRefused(Exception):
 
 class ProviderUnavailable(Exception):
     """No answer, or none that says what happened: it may have happened. Ask again with the same key."""
+
+
+class ProviderPaused(ProviderUnavailable, Postponed):
+    """
+    It was not asked, or would not hear: it wants to be left alone for a while. A job that meets it runs again then.
+
+    :param seconds: for how long
+    """
 
 
 @dataclass(frozen=True, slots=True)

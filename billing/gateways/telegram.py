@@ -17,6 +17,7 @@ from billing.gateways.provider import (
     Movement,
     Order,
     Provider,
+    ProviderPaused,
     ProviderRefused,
     ProviderUnavailable,
     Repayment,
@@ -25,7 +26,7 @@ from billing.gateways.provider import (
 from billing.rules.payment_events import Fact, Kind
 from core.money import EXPONENTS, Money
 from messaging.bots import get_bot
-from messaging.gateways.bot_api import BotApiError, Refused
+from messaging.gateways.bot_api import BotApiError, Refused, Silenced
 from messaging.rules.updates import kind_of
 
 STARS: Final = "XTR"
@@ -33,17 +34,21 @@ STARS: Final = "XTR"
 _ANSWER_SECONDS: Final = 4.0
 
 
-def ask(method: str, **parameters: Any) -> Any:
+def ask(method: str, *, is_urgent: bool = False, **parameters: Any) -> Any:
     """
     Call a method of the Bot API as the main bot.
 
+    :param is_urgent: whether it is asked for also while the bot is to be silent
     :raises ProviderRefused: Telegram says no; its own word is the code
-    :raises ProviderUnavailable: it did not answer, or cannot now: a token that is refused can be mended
+    :raises ProviderPaused: it wants to be left alone for a while, or refuses the token, which can be mended
+    :raises ProviderUnavailable: it did not answer
     """
     try:
-        return get_bot("main").api.call(method, **parameters)
+        return get_bot("main").call(method, is_urgent=is_urgent, **parameters)
     except Refused as refusal:
         raise ProviderRefused(refusal.says) from refusal
+    except Silenced as pause:
+        raise ProviderPaused(pause.says, seconds=pause.seconds) from pause
     except BotApiError as failure:
         raise ProviderUnavailable(failure.says) from failure
 
@@ -90,8 +95,10 @@ def answer_question(query_id: str, *, refusal: str = "") -> None:
     :raises ProviderRefused: nobody waits for the answer any more
     """
     said = {"error_message": refusal[:255]} if refusal else {}
+    # One answer per sale, for which somebody waits with their money in hand.
     ask(
         "answerPreCheckoutQuery",
+        is_urgent=True,
         answer_seconds=_ANSWER_SECONDS,
         pre_checkout_query_id=query_id,
         ok=not refusal,

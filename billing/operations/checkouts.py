@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop
 from audit.operations import alerts
 from billing import errors, locks
 from billing.gateways import providers
-from billing.gateways.provider import Order, ProviderRefused, ProviderUnavailable, Started
+from billing.gateways.provider import Order, ProviderPaused, ProviderRefused, ProviderUnavailable, Started
 from billing.models import Checkout, Invoice, Payment
 from billing.operations import provider_events
 from core import clock
@@ -49,6 +49,8 @@ def start(*, invoice_id: UUID, provider: str, by: Actor, return_url: str = "", o
         started = providers.get(provider).start(_order(checkout))
     except ProviderRefused as refusal:
         raise errors.ProviderNotOffered(refusal.code) from refusal
+    except ProviderPaused as pause:
+        raise errors.ProviderNotAvailable(retry_after=pause.seconds) from pause
     except ProviderUnavailable as silence:
         raise errors.ProviderNotAvailable(retry_after=10) from silence
     return _answer(checkout_id=checkout.pk, started=started, by=by)

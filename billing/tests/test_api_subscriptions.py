@@ -179,7 +179,6 @@ class TestTrials:
         assert (answer.status_code, answer.json()["code"]) == (409, "billing.trial_used")
         assert snapshot()["billing_trial"] == before
 
-
     def test_of_many_people_at_one_address_are_as_those_of_one_caller(self, server: Caller) -> None:
         """One machine may be a thousand people, each of whom has a right to a trial."""
         plan, address = PlanFactory.create(), "198.51.100.7"

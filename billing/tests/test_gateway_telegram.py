@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from billing.gateways import providers, telegram
-from billing.gateways.provider import Order, ProviderRefused, ProviderUnavailable, Repayment
+from billing.gateways.provider import Order, ProviderPaused, ProviderRefused, ProviderUnavailable, Repayment
 from billing.gateways.telegram_stars import TelegramStars
 from billing.rules.payment_events import Kind
 from core.money import Money
@@ -18,6 +18,9 @@ from messaging.tests.factories import TOKEN, message
 from scripts.fakes.bot_api import BotApi
 from scripts.fakes.bot_api_world import Charge, Invoice, Payer
 from scripts.fakes.server import House
+
+# Whether a bot may speak is kept in the database.
+pytestmark = pytest.mark.django_db
 
 INVOICE: Final = UUID("01980f2a-5c1d-7e2f-9a3b-4c5d6e7f8091")
 
@@ -81,9 +84,9 @@ def test_takes_no_other_money(fakes: House, code: str, currency: str) -> None:
     ("fault", "error"),
     [
         ({"status": 400}, ProviderRefused),
-        ({"status": 401}, ProviderUnavailable),
+        ({"status": 401}, ProviderPaused),
         ({"status": 403}, ProviderUnavailable),
-        ({"status": 429, "retry_after": 3}, ProviderUnavailable),
+        ({"status": 429, "retry_after": 3}, ProviderPaused),
         ({"status": 500}, ProviderUnavailable),
     ],
 )
@@ -93,6 +96,7 @@ def test_tells_a_refusal_from_silence(
     fakes.script("createInvoiceLink", kind="status", **fault)
     with pytest.raises(error) as refused:
         stars.start(order(Money(100, "XTR")))
+    assert type(refused.value) is error
     assert TOKEN not in str(refused.value)
 
 

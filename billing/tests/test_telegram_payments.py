@@ -9,10 +9,13 @@ import requests
 from pytest_django.live_server_helper import LiveServer
 
 from audit.models import AdminAlert
+from billing.errors import ProviderNotAvailable
 from billing.models import Invoice, Payment, PaymentEvent, Refund, Wallet
 from billing.operations import refunds
+from billing.tests.callers import Caller
 from billing.tests.factories import TESTER, InvoiceFactory, TariffFactory, new_key
 from billing.tests.telegram import STARS, Shop, invoice, paid, payer_of, post
+from conftest import TestClock
 from core.jobs import runner
 from core.jobs.drain import run_due
 from core.models import Job
@@ -171,6 +174,46 @@ def test_telegram_refuses_a_refund_for_good(shop: Shop) -> None:
     shop.house.script("refundStarPayment", kind="status", status=400, says="Bad Request: CHARGE_NOT_FOUND")
     issued = refund(Payment.objects.get())
     assert issued.state == "failed"
+    assert balance(bought) == 50
+
+
+def test_a_refund_waits_for_telegrams_pause_as_long_as_it_lasts(shop: Shop, clock: TestClock) -> None:
+    bought = invoice()
+    shop.buy(bought)
+    clock.stop()
+    for _flood in range(30):
+        shop.house.script("refundStarPayment", kind="status", status=429, retry_after=35)
+    issued = refund(Payment.objects.get())
+    job = Job.objects.get(name="billing.send_refund")
+    for _flood in range(29):
+        clock.advance(seconds=35)
+        run_due()
+    job.refresh_from_db()
+    assert (job.state, job.attempts, issued.state, balance(bought)) == ("queued", 0, "pending", 0)
+    clock.advance(seconds=35)
+    shop.settle()
+    issued.refresh_from_db()
+    assert (issued.state, balance(bought)) == ("succeeded", 0)
+    assert len(shop.house.calls("refundStarPayment")) == 31
+
+
+def test_a_purchase_begun_in_a_pause_is_told_when_to_come_again(fakes: House) -> None:
+    fakes.script("createInvoiceLink", kind="status", status=429, retry_after=35)
+    caller, bought = Caller("billing:write"), invoice()
+    for _each in range(2):
+        answer = caller.post(f"invoices/{bought.pk}/checkout", {"provider": "telegram_stars"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "billing.provider_not_available")
+        assert 30 <= int(answer["Retry-After"]) <= 35
+    assert len(fakes.calls("createInvoiceLink")) == 1
+
+
+def test_whoever_is_about_to_pay_is_answered_in_a_pause(shop: Shop) -> None:
+    bought = invoice()
+    link = shop.link(bought)
+    shop.house.script("createInvoiceLink", kind="status", status=429, retry_after=3_600)
+    with pytest.raises(ProviderNotAvailable):
+        shop.link(invoice())
+    assert shop.deed("pay", invoice=link, user=payer_of(bought), language_code="ru")["status"] == "paid"
     assert balance(bought) == 50
 
 

@@ -10,6 +10,7 @@ from core.jobs.queue import enqueue
 from core.jobs.registry import (
     DeadLetter,
     Decision,
+    Postponed,
     UnknownJob,
     job,
     on_dead_letter,
@@ -20,6 +21,7 @@ from core.jobs.registry import (
 __all__ = [
     "DeadLetter",
     "Decision",
+    "Postponed",
     "UnknownJob",
     "enqueue",
     "job",

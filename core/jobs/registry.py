@@ -78,6 +78,19 @@ class OnDecision(Protocol):
     def __call__(self, decision: Decision, /, *, by: Actor) -> object: ...
 
 
+class Postponed(Exception):
+    """
+    Raised by a handler that cannot begin now, through no fault of its work: it runs again later, and this attempt is
+    not counted. Whoever raises it sees to it that somebody hears of a hindrance that lasts.
+
+    :param seconds: when to run it again, from now; at least 1
+    """
+
+    def __init__(self, why: str = "", *, seconds: int) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+
+
 class UnknownJob(LookupError):
     """No handler is registered under this name."""
 

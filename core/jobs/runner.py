@@ -17,7 +17,7 @@ from core import time_limits
 from core.actors import Actor, under
 from core.jobs import lease, registry
 from core.jobs.dead_letters import announce
-from core.jobs.registry import DeadLetter
+from core.jobs.registry import DeadLetter, Postponed
 from core.rules import backoff
 
 logger = logging.getLogger(__name__)
@@ -62,9 +62,22 @@ _FAILED: Final = """
 """
 
 
+# The attempt was counted when it began; what did not begin is none.
+_POSTPONED: Final = """
+    UPDATE core_job
+    SET state = 'queued', attempts = attempts - 1,
+        run_at = core_now() + make_interval(secs => %(pause)s::float8),
+        wake_at = core_now() + make_interval(secs => %(pause)s::float8),
+        lease_token = NULL, lease_expires_at = NULL, last_error = %(error)s::text
+    WHERE id = %(job_id)s::uuid AND state = 'running' AND lease_token = %(token)s::uuid
+"""
+
+
 class Outcome(StrEnum):
     DONE = "done"
     RETRY = "retry"
+    # It could not begin yet, and did not count.
+    POSTPONED = "postponed"
     DEAD = "dead"
     # Not due, done already, or at work elsewhere: what a duplicate wake-up meets.
     NOT_TAKEN = "not_taken"
@@ -136,6 +149,8 @@ def run_claimed(claimed: Claim) -> Outcome:
         ):
             time_limits.keep()
             definition.handler(**claimed.args, by=claimed.actor)
+    except Postponed as pause:
+        return _postponed(claimed, pause)
     except Exception as error:  # whatever a handler raises counts as a failed attempt
         logger.warning("Job %s %s failed, attempt %s", claimed.name, claimed.job_id, claimed.attempt, exc_info=True)
         return _failed(claimed, error, pause_after_first)
@@ -149,6 +164,19 @@ def _done(claimed: Claim) -> Outcome:
             logger.info("Job %s %s is done, attempt %s", claimed.name, claimed.job_id, claimed.attempt)
             return Outcome.DONE
     logger.warning("Job %s %s was finished without its lease", claimed.name, claimed.job_id)
+    return Outcome.LEASE_LOST
+
+
+def _postponed(claimed: Claim, pause: Postponed) -> Outcome:
+    seconds = max(pause.seconds, 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _POSTPONED,
+            {"job_id": claimed.job_id, "token": claimed.token, "error": _storable(str(pause)), "pause": seconds},
+        )
+        if cursor.rowcount == 1:
+            logger.info("Job %s %s is postponed by %s s: %s", claimed.name, claimed.job_id, seconds, pause)
+            return Outcome.POSTPONED
     return Outcome.LEASE_LOST
 
 

@@ -102,6 +102,56 @@ class TestRun:
         assert len(drain.run_due(limit=2)) == 2
 
 
+class TestPostponing:
+    """What cannot begin waits, however often, and loses no attempt by it."""
+
+    @pytest.fixture
+    def hindered(self) -> list[int]:
+        """For how many seconds each of the next runs cannot begin."""
+        pauses: list[int] = []
+
+        @jobs.job("core.test_hindered", max_attempts=2)
+        def begin(*, by: Actor) -> None:
+            if pauses:
+                raise jobs.Postponed("the road is closed", seconds=pauses.pop(0))
+
+        return pauses
+
+    def test_runs_it_again_when_it_may_begin(self, hindered: list[int], clock: TestClock) -> None:
+        clock.stop()
+        hindered.extend([35] * 5)
+        job = jobs.enqueue("core.test_hindered")
+        for _closed in range(5):
+            assert runner.run(job.pk) is Outcome.POSTPONED
+            job.refresh_from_db()
+            assert (job.state, job.attempts, job.lease_token, job.lease_expires_at) == ("queued", 0, None, None)
+            assert job.run_at == job.wake_at == now() + timedelta(seconds=35)
+            assert job.last_error == "the road is closed"
+            assert runner.run(job.pk) is Outcome.NOT_TAKEN, "it is not due"
+            clock.advance(seconds=35)
+        assert runner.run(job.pk) is Outcome.DONE
+        job.refresh_from_db()
+        assert job.attempts == 1
+
+    def test_waits_at_least_a_second(self, hindered: list[int], clock: TestClock) -> None:
+        clock.stop()
+        hindered.append(0)
+        job = jobs.enqueue("core.test_hindered")
+        assert drain.run_due() == [("core.test_hindered", Outcome.POSTPONED)]
+        job.refresh_from_db()
+        assert job.run_at == now() + timedelta(seconds=1)
+
+    def test_changes_nothing_without_the_lease(self, hindered: list[int]) -> None:
+        hindered.append(35)
+        job = jobs.enqueue("core.test_hindered")
+        claimed = runner.claim(job.pk)
+        assert claimed is not None
+        Job.objects.filter(pk=job.pk).update(lease_token=uuid4())
+        assert runner.run_claimed(claimed) is Outcome.LEASE_LOST
+        job.refresh_from_db()
+        assert (job.state, job.attempts, job.last_error) == ("running", 1, "")
+
+
 @pytest.mark.usefixtures("handler")
 class TestFailure:
     def test_queues_a_failed_job_again_after_a_pause(self, clock: TestClock) -> None:

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.api.declarations import Example, documented
+from core.api.fields import MomentField
 from core.api.permissions import by_method, may
 from core.api.views import ApiView
 from messaging import errors, intake, webhooks
@@ -24,7 +25,13 @@ _BOTS: Final = may(scopes=("bots:write",), permission="messaging.manage_bots")
 _REFUSALS: Final = (errors.BotsAreOff, errors.TelegramRefused, errors.TelegramUnavailable)
 _EXAMPLE: Final = {
     "results": [
-        {"bot": "main", "url": "https://office.example/webhooks/main-bot", "pending": 0, "last_error": ""},
+        {
+            "bot": "main",
+            "url": "https://office.example/webhooks/main-bot",
+            "pending": 0,
+            "last_error": "",
+            "silent_until": None,
+        },
     ]
 }
 
@@ -34,6 +41,10 @@ class WebhookSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(help_text=_("Where Telegram sends the bot's updates; empty for nowhere."))
     pending = serializers.IntegerField(help_text=_("How many updates wait with Telegram."))
     last_error = serializers.CharField(help_text=_("Why Telegram could not deliver lately."))
+    silent_until = MomentField(
+        allow_null=True,
+        help_text=_("Until when the bot is silent: Telegram has asked for it, or refuses the token."),
+    )
 
 
 class WebhooksSerializer(serializers.Serializer[Any]):

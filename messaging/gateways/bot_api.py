@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from time import monotonic
@@ -18,10 +17,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError as NoConnectionInTime
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
+from core.jobs import Postponed
+
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 15.0
 LONGEST_ANSWER: Final = 4 * 1024 * 1024
 _LONGEST_PAUSE: Final = 24 * 3600
+# Telegram itself has bad days: now and then one call finds out whether the token is still refused.
+_LOOK_AGAIN_SECONDS: Final = 300
 _POOL: Final = 16
 
 
@@ -37,12 +40,20 @@ class BotApiError(Exception):
         self.says = says
 
 
-class TooManyRequests(BotApiError):
-    """429. The whole bot is to be silent for ``retry_after`` seconds; this was no attempt."""
+class Silenced(BotApiError, Postponed):
+    """
+    The whole bot is to be silent; this was no attempt. A job that meets it runs again after that.
 
-    def __init__(self, says: str, *, retry_after: int) -> None:
-        super().__init__(says)
-        self.retry_after = retry_after
+    :param seconds: for how long
+    """
+
+    def __init__(self, says: str, *, seconds: int) -> None:
+        Postponed.__init__(self, f"{type(self).__name__}: {says}", seconds=seconds)
+        self.says = says
+
+
+class TooManyRequests(Silenced):
+    """429. Telegram says how long to wait."""
 
 
 class Blocked(BotApiError):
@@ -65,8 +76,11 @@ class ChatMoved(Refused):
         self.chat_id = chat_id
 
 
-class TokenRefused(BotApiError):
+class TokenRefused(Silenced):
     """401 and 404. The token is none of Telegram's: nothing will work before somebody mends it."""
+
+    def __init__(self, says: str, *, seconds: int = _LOOK_AGAIN_SECONDS) -> None:
+        super().__init__(says, seconds=seconds)
 
 
 class NotReached(BotApiError):
@@ -75,9 +89,6 @@ class NotReached(BotApiError):
 
 class Unknown(BotApiError):
     """The request was sent and its answer got lost: it may have been done."""
-
-
-_BY_STATUS: Final[Mapping[int, type[BotApiError]]] = {401: TokenRefused, 403: Blocked, 404: TokenRefused}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +148,12 @@ def _meaning(status: int, answer: dict[str, Any]) -> BotApiError:
     told = answer.get("parameters")
     parameters = told if isinstance(told, dict) else {}
     if status == 429:
-        return TooManyRequests(says, retry_after=_seconds(parameters.get("retry_after")))
+        return TooManyRequests(says, seconds=_seconds(parameters.get("retry_after")))
+    if status in (401, 404):
+        return TokenRefused(says)
     if status != 400:
         # Below 400: a page, or half an answer. Something between us and Telegram, or Telegram on a bad day.
-        kind = NotReached if status >= 500 else Unknown if status < 400 else _BY_STATUS.get(status, Refused)
+        kind = NotReached if status >= 500 else Unknown if status < 400 else Blocked if status == 403 else Refused
         return kind(says)
     if isinstance(moved := parameters.get("migrate_to_chat_id"), int):
         return ChatMoved(says, chat_id=moved)

@@ -153,7 +153,15 @@ def test_a_superadmin_connects_the_bots_and_disconnects_them(fakes: House, setti
     settings.PUBLIC_URL = "https://office.example"
     answer = chief("post", "set-webhooks")
     assert answer.json() == {
-        "results": [{"bot": "main", "url": f"https://office.example{MAIN}", "pending": 0, "last_error": ""}]
+        "results": [
+            {
+                "bot": "main",
+                "url": f"https://office.example{MAIN}",
+                "pending": 0,
+                "last_error": "",
+                "silent_until": None,
+            }
+        ]
     }
     (call,) = fakes.calls("setWebhook")
     assert call.body["secret_token"] == SECRET
