@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import dataclass, field
+from functools import partial
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
@@ -41,11 +43,13 @@ class Probe(Generic[T]):
     A question that may hang, asked by one thread for everybody.
 
     :param ask: the question; it may hang
-    :param deadline_seconds: how long its answer is waited for; :data:`DEADLINE_SECONDS` by default
+    :param deadline_seconds: how long its answer is waited for
     :param kept_seconds: for how long an answer is good enough for the next who asks
     """
 
-    def __init__(self, ask: Callable[[], T], *, deadline_seconds: float | None = None, kept_seconds: float = 0) -> None:
+    def __init__(
+        self, ask: Callable[[], T], *, deadline_seconds: float = DEADLINE_SECONDS, kept_seconds: float = 0
+    ) -> None:
         self._ask = ask
         self._deadline_seconds = deadline_seconds
         self._kept_seconds = kept_seconds
@@ -66,9 +70,8 @@ class Probe(Generic[T]):
 
     def result(self) -> T | None:
         """The answer, or None where it does not come in time."""
-        seconds = DEADLINE_SECONDS if self._deadline_seconds is None else self._deadline_seconds
         try:
-            return self.begin().result(timeout=seconds)
+            return self.begin().result(timeout=self._deadline_seconds)
         except TookTooLong:
             return None
 
@@ -89,7 +92,7 @@ class Probe(Generic[T]):
 
 def database_answers(settings: Mapping[str, Any] | None = None) -> bool:
     """
-    Whether the database answers on a fresh connection. It may hang: ask :data:`database`.
+    Whether the database answers on a fresh connection. It may hang: ask a :class:`Probe`.
 
     :param settings: another server's, as in ``DATABASES``
     """
@@ -137,24 +140,38 @@ def storage_takes_files() -> bool:
     return True
 
 
-def parts() -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class Probes:
     """
-    Each part with ``ok``, or what is wrong with it. All are asked at once; it takes no longer than the slowest may.
+    The parts that the service needs, each with the question that is asked of it.
+
+    :param deadline_seconds: how long all of them are waited for together
     """
-    asked = {
-        "database": (database.begin(), "down", "down"),
-        "jobs": (jobs.begin(), "late", "unknown"),
-        "broker": (broker.begin(), "down", "unknown"),
-        "storage": (storage.begin(), "read-only", "unknown"),
-    }
-    end = monotonic() + DEADLINE_SECONDS
-    told = {}
-    for name, (answer, if_not, if_silent) in asked.items():
-        try:
-            told[name] = "ok" if answer.result(timeout=max(0.0, end - monotonic())) else if_not
-        except (TookTooLong, DatabaseFailure):
-            told[name] = if_silent
-    return told
+
+    database: Probe[bool] = field(default_factory=partial(Probe, database_answers))
+    jobs: Probe[bool] = field(default_factory=partial(Probe, jobs_are_done, kept_seconds=KEPT_SECONDS))
+    broker: Probe[bool] = field(default_factory=partial(Probe, broker_answers, kept_seconds=KEPT_SECONDS))
+    storage: Probe[bool] = field(default_factory=partial(Probe, storage_takes_files, kept_seconds=KEPT_SECONDS))
+    deadline_seconds: float = DEADLINE_SECONDS
+
+    def parts(self) -> dict[str, str]:
+        """
+        Each part with ``ok``, or what is wrong with it. All are asked at once; it takes no longer than the slowest may.
+        """
+        asked = {
+            "database": (self.database.begin(), "down", "down"),
+            "jobs": (self.jobs.begin(), "late", "unknown"),
+            "broker": (self.broker.begin(), "down", "unknown"),
+            "storage": (self.storage.begin(), "read-only", "unknown"),
+        }
+        end = monotonic() + self.deadline_seconds
+        told = {}
+        for name, (answer, if_not, if_silent) in asked.items():
+            try:
+                told[name] = "ok" if answer.result(timeout=max(0.0, end - monotonic())) else if_not
+            except (TookTooLong, DatabaseFailure):
+                told[name] = if_silent
+        return told
 
 
 def _fresh(chosen: Mapping[str, Any]) -> BaseDatabaseWrapper:
@@ -166,9 +183,3 @@ def _fresh(chosen: Mapping[str, Any]) -> BaseDatabaseWrapper:
         "OPTIONS": {**known["OPTIONS"], "connect_timeout": DEADLINE_SECONDS, "options": _OPTIONS},
     }
     return connection
-
-
-database: Final = Probe(database_answers)
-jobs: Final = Probe(jobs_are_done, kept_seconds=KEPT_SECONDS)
-broker: Final = Probe(broker_answers, kept_seconds=KEPT_SECONDS)
-storage: Final = Probe(storage_takes_files, kept_seconds=KEPT_SECONDS)

@@ -35,6 +35,21 @@ def announced() -> Iterator[list[tuple[UUID, Actor]]]:
     events._when_user_created[:] = before
 
 
+def _have_the_next_draw(code: str, *, times: int) -> None:
+    """Lead chance: this referral code is drawn so many times, and only then one that nobody has."""
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            CREATE SEQUENCE draws;
+            CREATE FUNCTION draw() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+                IF nextval('draws') <= {times} THEN NEW.referral_code := '{code}'; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER draw BEFORE INSERT ON accounts_user FOR EACH ROW EXECUTE FUNCTION draw();
+            """
+        )
+
+
 def _everybody() -> list[dict[str, object]]:
     return [dict(row) for row in User.objects.order_by("pk").values()]
 
@@ -119,12 +134,15 @@ class TestFirstSight:
 
         assert _everybody() == []
 
-    def test_takes_another_referral_code_when_a_random_one_is_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        taken = UserFactory.create().referral_code
-        codes = iter([taken, taken, "FRESH000"])
-        monkeypatch.setattr(User._meta.get_field("referral_code"), "_get_default", lambda: next(codes))
+    def test_takes_another_referral_code_when_a_random_one_is_taken(self) -> None:
+        _have_the_next_draw("TAKEN000", times=3)
 
-        assert meet(telegram_id=7)[0].referral_code == "FRESH000"
+        first, _is_new = meet(telegram_id=6)
+        second, is_new = meet(telegram_id=7)
+
+        assert first.referral_code == "TAKEN000"
+        assert is_new
+        assert second.referral_code != "TAKEN000"
 
 
 class TestSecondSight:

@@ -67,12 +67,19 @@ def find_operator_id() -> UUID | None:
 
 
 @operation
-def load(*, password: str, keep: Callable[[Loaded], None], by: Actor = SYSTEM) -> Loaded:
+def load(
+    *,
+    password: str,
+    keep: Callable[[Loaded], None],
+    tell: Callable[[datetime], list[story.Step]] = story.tell,
+    by: Actor = SYSTEM,
+) -> Loaded:
     """
     Play the story, all of it or nothing. An advisory lock lines callers up; the second finds it played.
 
     :param password: the demo operator's
     :param keep: is handed the result before it is committed, so that no key is made that nobody knows
+    :param tell: the story, in the order of time, until a moment
     :raises DemoRefusedError: this is production, or the database has customers or tariffs
     :raises accounts.errors.LoginTaken: somebody is called ``operator`` already
     """
@@ -91,7 +98,7 @@ def load(*, password: str, keep: Callable[[Loaded], None], by: Actor = SYSTEM) -
     end = timezone.localtime(clock.now())
     with _movable_clock(), under(reason=_REASON):
         player.open_shop(end - timedelta(days=story.DAYS + 1))
-        for step in story.tell(end):
+        for step in tell(end):
             _move_clock(step.moment)
             player.play(step.deed)
             player.count(step.deed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pytest_django import Settings
 from accounts.models import ApiKey, User
 from accounts.rules import keys
 from accounts.tests.factories import StaffFactory, UserFactory
+from billing.management.commands.load_demo import Command
 from billing.models import Tariff
 from billing.operations import demo
 from billing.rules import demo_story
@@ -33,17 +35,18 @@ def home(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def short_story(monkeypatch: pytest.MonkeyPatch) -> None:
+class ShortStory(Command):
     """Most of the story changes nothing about the command: the beginning will do."""
-    whole = demo_story.tell
-    monkeypatch.setattr(demo_story, "tell", lambda until: whole(until)[:60])
+
+    @staticmethod
+    def tell(until: datetime) -> list[demo_story.Step]:
+        return demo_story.tell(until)[:60]
 
 
 def load_demo(*arguments: str) -> str:
     said = StringIO()
     with translation.override("en"):
-        call_command("load_demo", *arguments, stdout=said)
+        call_command(ShortStory(), *arguments, stdout=said)
     return said.getvalue()
 
 

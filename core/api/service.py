@@ -76,6 +76,8 @@ class RootView(OpenView):
 
 
 class HealthView(OpenView):
+    probes = health.Probes()
+
     @documented(
         summary="Whether the service can work",
         answers={200: Health},
@@ -95,7 +97,7 @@ class HealthView(OpenView):
         `jobs` are `late` when one has been due for five minutes, the `broker` may be `down` and the `storage` of
         exports `read-only`. Where one of them is not `ok`, `status` is `degraded`, and the service goes on.
         """
-        parts = health.parts()
+        parts = self.probes.parts()
         if parts["database"] != "ok":
             return problems.answer(Unavailable(retry_after=5, parts=parts), request._request)
         return Response({"status": "ok" if set(parts.values()) == {"ok"} else "degraded", "parts": parts})

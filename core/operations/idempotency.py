@@ -35,7 +35,14 @@ class StoredAnswer:
 
 @operation
 def run_once(
-    *, caller: str, key: str, request_hash: str, route: str, effect: Callable[[], StoredAnswer], by: Actor
+    *,
+    caller: str,
+    key: str,
+    request_hash: str,
+    route: str,
+    effect: Callable[[], StoredAnswer],
+    wait_seconds: float = WAIT_SECONDS,
+    by: Actor,
 ) -> tuple[StoredAnswer, bool]:
     """
     Run ``effect`` unless the caller has used the key before, in one transaction with the key's reservation.
@@ -46,11 +53,12 @@ def run_once(
     :param request_hash: tells equal requests from different ones
     :param route: the request's method and path, for people who look into the table
     :param effect: does the work and says what to answer
+    :param wait_seconds: how long a first request that is still running is waited for
     :returns: the answer, and whether it is an earlier one
     :raises core.errors.IdempotencyMismatch: the key came with another request before
-    :raises core.errors.IdempotencyInProgress: the first request has not ended within :data:`WAIT_SECONDS`
+    :raises core.errors.IdempotencyInProgress: the first request has not ended in that time
     """
-    record = _reserve(caller, key, request_hash, route)
+    record = _reserve(caller, key, request_hash, route, wait_seconds)
     if record is None:
         return _first_answer(caller, key, request_hash), True
     answer = effect()
@@ -80,11 +88,11 @@ def purge_old(*, by: Actor) -> int:
     return deleted
 
 
-def _reserve(caller: str, key: str, request_hash: str, route: str) -> int | None:
+def _reserve(caller: str, key: str, request_hash: str, route: str, wait_seconds: float) -> int | None:
     """Insert the record and give its id, or None where there is one already. A twin waits here for the first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)", [f"{WAIT_SECONDS}s"]
+            "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)", [f"{wait_seconds}s"]
         )
         before = cursor.fetchone()[0]
         try:

@@ -57,9 +57,14 @@ class State:
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of one server, as seen from the installation's home."""
+    """
+    The files of one server, as seen from the installation's home.
+
+    :param system_home: holds the clusters of those homes that the servers' user cannot enter
+    """
 
     home: Path
+    system_home: Path = SYSTEM_HOME
 
     @property
     def folder(self) -> Path:
@@ -150,15 +155,15 @@ class Layout:
 
     def choose_root(self, identity: Identity) -> Path:
         """
-        The folder that holds the cluster: the home's, where its user can enter it, else ``/var/lib/dvorik``.
+        The folder that holds the cluster: the home's, where its user can enter it, else one below the system home.
 
         A home below ``/root`` is closed to every other user, and PostgreSQL does not run as root.
         """
         if identity.can_enter(self.folder):
             return self.folder
-        root = SYSTEM_HOME / self.fingerprint
+        root = self.system_home / self.fingerprint
         root.mkdir(parents=True, exist_ok=True)
-        for folder in (SYSTEM_HOME, root):
+        for folder in (self.system_home, root):
             folder.chmod(0o711)
         if not identity.can_enter(root):
             raise ServerError(

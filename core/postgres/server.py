@@ -15,7 +15,7 @@ from core.postgres.binaries import Binaries
 from core.postgres.errors import ServerError
 from core.postgres.errors import marked as _
 from core.postgres.identity import Identity
-from core.postgres.layout import Layout, State
+from core.postgres.layout import SYSTEM_HOME, Layout, State
 
 START_SECONDS = 300
 STOP_SECONDS = 60
@@ -56,15 +56,17 @@ class EmbeddedServer:
     :param home: the installation's folder, ``DVORIK_HOME``
     :param options: server settings over the usual ones, such as ``{"fsync": "off"}`` for tests;
         with ``listen_addresses`` the server also listens on TCP
+    :param system_home: where its data lies when the server's user cannot enter ``home``
     """
 
     home: Path
     options: Mapping[str, str] = field(default_factory=dict)
+    system_home: Path = SYSTEM_HOME
 
     @property
     def layout(self) -> Layout:
         """Where its files are."""
-        return Layout(self.home.absolute())
+        return Layout(self.home.absolute(), self.system_home)
 
     def ensure_initialised(self) -> bool:
         """

@@ -26,12 +26,14 @@ from core.api.pagination import Keyset, paged
 from core.api.permissions import OWN, Own, by_method, may
 from core.api.serializers import ListParams, MoneyField, QueryParams, StrictSerializer
 from core.api.views import ApiView
-from core.errors import JobIsNotDead, NotFound, Unavailable, ValidationFailed
+from core.errors import JobIsNotDead, NotFound, Unavailable, ValidationFailed, by_constraint
 from core.models import Throttle
 from core.operations.idempotency import StoredAnswer
 
 # Any refusal with a status of its own will do; a class made here would join the catalogue.
 Refusal = JobIsNotDead
+# Any constraint that means a refusal will do, too; core has none of its own.
+MEANINGFUL, MEANT = next(iter(by_constraint().items()))
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,12 @@ def _second_row() -> None:
         Throttle.objects.create(scope="a", subject="b", empty_at=clock.now())
 
 
+def _meaningful_constraint() -> None:
+    with connection.cursor() as cursor:
+        # As the house's triggers do it; each constraint that means an error is tried where it guards.
+        cursor.execute(f"DO $$ BEGIN RAISE unique_violation USING CONSTRAINT = '{MEANINGFUL}'; END $$")
+
+
 def _divide() -> None:
     raise ZeroDivisionError("the secret of the inside")
 
@@ -282,7 +290,8 @@ def _raise(error: Exception) -> Any:
 FAILURES: dict[str, Any] = {
     "statement-timeout": _locked_out,
     "overflow": _overflow,
-    "constraint": _second_row,
+    "constraint": _meaningful_constraint,
+    "meaningless-constraint": _second_row,
     "unmapped-constraint": _raise(IntegrityError("no cause")),
     "connection": _raise(OperationalError("gone")),
     "domain": _raise(Refusal("Nothing fits.", room=0, status=200, code="forged")),

@@ -1,4 +1,4 @@
-"""Registering jobs and settings for the length of a test."""
+"""Registering jobs, settings and listeners for the length of a test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from core import runtime_settings
 from core.jobs import registry
+from core.limits import outages
 
 
 @contextmanager
@@ -19,6 +20,8 @@ def restored() -> Iterator[None]:
             registry._definitions,
             registry._on_dead_letter,
             registry._on_decision,
+            outages._on_outage,
+            outages._on_reached,
             runtime_settings._definitions,
         )
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test import Client
+from pytest_django import Settings
 
 from conftest import TestClock
 from core.actors import SYSTEM
@@ -156,17 +157,18 @@ class TestAtOnce:
             until_somebody_waits()
         assert twin.result(timeout=10) == (StoredAnswer(200, "first"), True)
 
-    def test_tells_the_twin_to_come_back_when_the_first_takes_too_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.05)
+    def test_tells_the_twin_to_come_back_when_the_first_takes_too_long(self) -> None:
         with holding("k1"), pytest.raises(IdempotencyInProgress) as refusal:
-            run_once("k1", lambda: StoredAnswer(201, "second"))
+            run_once("k1", unreachable, wait_seconds=0.05)
         assert refusal.value.retry_after == idempotency.RETRY_SECONDS
         assert refusal.value.status == 409
 
-    def test_says_so_over_http(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.05)
+    def test_says_so_over_http_where_the_door_gives_a_statement_less_time(self, settings: Settings) -> None:
+        settings.TIME_LIMITS = {"api": (0.3, 0, 0)}
         with holding("k1"):
             response = post()
+        # It would keep the limit.
+        connection.close()
         assert response.status_code == 409
         assert response.json()["code"] == "common.idempotency_in_progress"
         assert response["Retry-After"] == "1"
@@ -228,9 +230,17 @@ def test_keeps_http_statuses_only(status: int) -> None:
         IdempotencyRecord.objects.create(caller="c", key="k", request_hash="", route="", status=status)
 
 
-def run_once(key: str, effect: Callable[[], StoredAnswer]) -> tuple[StoredAnswer, bool]:
+def run_once(
+    key: str, effect: Callable[[], StoredAnswer], *, wait_seconds: float = idempotency.WAIT_SECONDS
+) -> tuple[StoredAnswer, bool]:
     return idempotency.run_once(
-        caller="api_key:bot", key=key, request_hash="h", route="POST /t/once", effect=effect, by=SYSTEM
+        caller="api_key:bot",
+        key=key,
+        request_hash="h",
+        route="POST /t/once",
+        effect=effect,
+        wait_seconds=wait_seconds,
+        by=SYSTEM,
     )
 
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from core.client_address import network_of
 from core.database_roles import as_owner
 from core.errors import RateLimited, Unavailable
-from core.limits import Limit, outages, registry
+from core.limits import Limit, on_outage, on_reached, registry
 from core.limits.process_store import MOST_BUCKETS, ProcessBuckets
 from core.models import Throttle
 from core.tests.buckets import forget
@@ -44,6 +44,14 @@ def passes(count: Callable[[], None]) -> bool:
     return True
 
 
+@pytest.fixture
+def reached(registry_restored: None) -> list[tuple[str, str]]:
+    """Which limits a listener hears of, and who has reached them."""
+    told: list[tuple[str, str]] = []
+    on_reached(lambda limit, subject: told.append((limit.name, subject)))
+    return told
+
+
 @contextmanager
 def locked_table() -> Iterator[None]:
     """Another session holds the table of limits, and this one waits for no lock for long."""
@@ -70,21 +78,25 @@ class TestALockedTable:
             limit(1).watch("somebody")
         assert not Throttle.objects.exists(), "nobody could be counted"
 
-    def test_is_told_of_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_told_of_once(self, registry_restored: None) -> None:
         told: list[str] = []
-        monkeypatch.setattr(outages, "_on_outage", [lambda store, _limit: told.append(store)])
+        on_outage(lambda store, _limit: told.append(store))
         with locked_table():
             for _try in range(3):
                 limit(when_down="open").count("somebody")
         assert told == ["postgresql"]
 
-    def test_that_cannot_be_told_of_is_no_worse(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def ask_the_same_table(_store: str, _limit: str) -> None:
+    def test_that_cannot_be_told_of_is_no_worse(self, registry_restored: None) -> None:
+        asked: list[str] = []
+
+        @on_outage
+        def ask_the_same_table(store: str, _limit: str) -> None:
+            asked.append(store)
             Throttle.objects.exists()
 
-        monkeypatch.setattr(outages, "_on_outage", [ask_the_same_table])
         with locked_table():
             limit(when_down="open").count("somebody")
+        assert asked == ["postgresql"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -183,21 +195,17 @@ def _at_once(buckets: ProcessBuckets, tries: int) -> int:
 
 @pytest.mark.django_db
 class TestReachingOne:
-    def test_is_told_of_once_where_it_is_worth_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told: list[tuple[str, str]] = []
-        monkeypatch.setattr(outages, "_on_reached", [lambda reached, subject: told.append((reached.name, subject))])
+    def test_is_told_of_once_where_it_is_worth_it(self, reached: list[tuple[str, str]]) -> None:
         for worth in ("", "Somebody tries too often."):
             each = limit(1, alert=worth)
             for _try in range(3):
                 passes(partial(each.count, "somebody"))
-        assert told == [("test.tries", "somebody")]
+        assert reached == [("test.tries", "somebody")]
 
-    def test_refuses_nobody_who_is_only_watched(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told: list[str] = []
-        monkeypatch.setattr(outages, "_on_reached", [lambda _limit, subject: told.append(subject)])
+    def test_refuses_nobody_who_is_only_watched(self, reached: list[tuple[str, str]]) -> None:
         for _try in range(3):
             limit(1, alert="Somebody tries too often.").watch("somebody")
-        assert told == ["somebody"]
+        assert reached == [("test.tries", "somebody")]
 
     def test_counts_only_outside_of_transactions(self) -> None:
         with pytest.raises(RuntimeError, match="transaction"), transaction.atomic():

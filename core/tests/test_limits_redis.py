@@ -11,7 +11,7 @@ import pytest
 from django.test import override_settings
 
 from core.errors import RateLimited, Unavailable
-from core.limits import Limit, outages, redis_store
+from core.limits import Limit, on_outage, redis_store
 from core.models import Throttle
 from core.tests.buckets import PrivateRedis, forget, private_redis
 from core.tests.racing import race
@@ -130,10 +130,10 @@ class TestWithoutIt:
         assert max(took[1:]) < 0.1
 
     def test_is_logged_and_told_of_once_a_minute(
-        self, redis: PrivateRedis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+        self, redis: PrivateRedis, caplog: pytest.LogCaptureFixture, registry_restored: None
     ) -> None:
         told: list[tuple[str, str]] = []
-        monkeypatch.setattr(outages, "_on_outage", [lambda store, name: told.append((store, name))])
+        on_outage(lambda store, name: told.append((store, name)))
         redis.kill()
         with caplog.at_level(logging.ERROR):
             for _try in range(5):

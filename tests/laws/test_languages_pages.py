@@ -7,16 +7,15 @@ from typing import Any, Final
 
 import pytest
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
-from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from audit.tests.factories import AdminAlertFactory
 from billing.models import Wallet
-from config.admin_site import OfficeSite
-from core.admin import deeds
 from core.admin.display import change_url, list_url
 from core.models import Job, Setting
 from core.tests.operators import Operator
@@ -85,7 +84,7 @@ def guessed(form: forms.BaseForm) -> dict[str, object]:
     return typed
 
 
-def of_the_site(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+def of_the_site(client: Client) -> Iterator[Page]:
     """What belongs to no model: the overview, the search, the ways in and out, and what is said on failures."""
     for row in (MAKERS[model]() for model in (Wallet, Job)):
         yield f"search for {row._meta.label}", client.get(reverse("admin:search"), {"s": str(row.pk)})
@@ -107,8 +106,10 @@ def of_the_site(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pag
     yield "login", client.get(reverse("admin:login"))
     yield "login, wrong", client.post(reverse("admin:login"), {"username": "1", "password": "1"})
     client.raise_request_exception = False
-    monkeypatch.setattr(OfficeSite, "each_context", None)
-    yield "a defect", client.get(reverse("admin:login"))
+    with override_settings(UNFOLD={**settings.UNFOLD, "GLOBAL_CALLBACK": "nobody.has_written_it"}):
+        defect = client.get(reverse("admin:login"))
+    assert defect.status_code == 500
+    yield "a defect", defect
 
 
 # What a deed refuses dooms the transaction that it is done in, which must not be the test's.
@@ -121,8 +122,8 @@ def test_a_model_s_pages_speak_one_language(model: type[models.Model], language:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", FOREIGN)
-def test_the_site_speaks_one_language(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert foreign_words(of_the_site(client_in(language), monkeypatch), language) == []
+def test_the_site_speaks_one_language(language: str) -> None:
+    assert foreign_words(of_the_site(client_in(language)), language) == []
 
 
 @pytest.mark.django_db
@@ -168,10 +169,7 @@ def test_what_rows_hold_is_no_language_and_what_choices_say_is() -> None:
 
 
 @pytest.mark.django_db
-def test_a_message_in_one_language_is_found_on_the_page_that_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def done(request: HttpRequest, *_asked: object) -> str | None:
-        return "Nobody has translated this." if request.method == "POST" else None
-
-    monkeypatch.setattr(deeds, "_outcome", done)
-    found = foreign_words(of_a_model(client_in("ru"), Wallet), "ru")
-    assert [line for line in found if line.startswith("freeze, told: 'Nobody has translated this.'")]
+def test_a_message_in_one_language_is_found_on_the_page_that_tells_it() -> None:
+    with override_settings(LOCALE_PATHS=[]):
+        found = foreign_words(of_a_model(client_in("ru"), Wallet), "ru")
+    assert [line for line in found if line.startswith("freeze, told: 'The wallet is frozen.'")]

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import stat
@@ -17,7 +18,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from core.postgres import EmbeddedServer, ServerError, binaries, identity, postmaster
+from core.postgres import EmbeddedServer, ServerError, binaries, cluster, identity
 from core.postgres.layout import Layout
 
 from .conftest import connect, value
@@ -188,15 +189,14 @@ def test_f14_starts_though_its_pid_file_names_another_living_process(server: Emb
     assert value(server, "SELECT 1") == 1
 
 
-def test_f14_postgres_alone_would_refuse(
-    server: EmbeddedServer, stranger: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_f14_postgres_alone_would_refuse(server: EmbeddedServer, stranger: int) -> None:
     """The negative control: without our look at the process, the stale file stops the start."""
     leave_traces_of(stranger, server)
-    monkeypatch.setattr(postmaster, "remove_traces", lambda *_: None)
-    monkeypatch.setattr("core.postgres.server.CRASH_SECONDS", 0.0)
-    with pytest.raises(ServerError, match="lock file"):
-        server.start()
+    data = data_of(server)
+    as_last_time = shlex.split((data / "postmaster.opts").read_text())
+    refusal = identity.for_existing(data).run(as_last_time, environment=cluster.ENVIRONMENT, timeout=60)
+    assert refusal.returncode != 0
+    assert 'lock file "postmaster.pid" already exists' in refusal.stdout
 
 
 def test_two_starts_at_once_make_one_server(server: EmbeddedServer) -> None:
@@ -315,11 +315,12 @@ def test_root_keeps_the_data_elsewhere_when_its_home_is_closed(folder: Path, mon
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     (folder / "open").mkdir(mode=0o755)
-    monkeypatch.setattr("core.postgres.layout.SYSTEM_HOME", folder / "open")
     # Programs that the server's user cannot reach are copied to where it can.
     unreachable = binaries.copy(binaries.find(), closed)
-    monkeypatch.setattr(binaries, "find", lambda: unreachable)
-    server = EmbeddedServer(closed / "home", options={"fsync": "off"})
+    (unreachable.site / binaries.PACKAGE / "__init__.py").touch()
+    monkeypatch.syspath_prepend(unreachable.site)
+    assert binaries.find() == unreachable
+    server = EmbeddedServer(closed / "home", options={"fsync": "off"}, system_home=folder / "open")
     try:
         server.start()
         with connect(server) as connection:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.operations import demo
+from billing.rules import demo_story
 from core.actors import under
 from core.commands import InBothLanguages
 from core.database_roles import as_owner
@@ -24,6 +25,7 @@ class Command(InBothLanguages, BaseCommand):
     summary = gettext_lazy(
         "Load demo data: tariffs, promo codes, customers with sixty days of history, an operator and an API key."
     )
+    tell = staticmethod(demo_story.tell)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -40,7 +42,7 @@ class Command(InBothLanguages, BaseCommand):
         try:
             # Only the owner can move the clock that the story is told by.
             with as_owner(), under(door="command"):
-                loaded = demo.load(password=password, keep=lambda made: _keep(made, password))
+                loaded = demo.load(password=password, keep=lambda made: _keep(made, password), tell=self.tell)
         except demo.DemoRefusedError as refusal:
             if not options["once"]:
                 raise CommandError(str(refusal)) from refusal
