@@ -60,8 +60,10 @@ def locked_table() -> Iterator[None]:
     with psycopg.connect(**address) as other, connection.cursor() as cursor:
         other.execute("LOCK TABLE core_throttle")
         cursor.execute("SET lock_timeout = '100ms'")
-        yield
-        cursor.execute("RESET lock_timeout")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET lock_timeout")
 
 
 @pytest.mark.django_db(transaction=True)
