@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test import TransactionTestCase, override_settings
+from django.test import override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
 from core.database_roles import as_owner
 from core.tests.application import all_connections
+from core.tests.cleaning import clean_quickly, set_clock
 from scripts.fakes.bot_api import BotApi
 from scripts.fakes.server import House, running
 
@@ -79,53 +80,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """
     with django_db_blocker.unblock():
         _switch_truncation_guards(on=False)
-        _clean_quickly()
+        clean_quickly()
     with all_connections():
         yield
-
-
-# What migrations have put into the database.
-FURNITURE = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
-
-
-def _clean_quickly() -> None:
-    """
-    Let transactional tests empty the tables that they filled and leave the furniture where it is: making it anew
-    takes ten times as long as most tests. A test that moved the furniture still gets the whole flush.
-    """
-    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # private, and overridden by Django, too
-    furniture = furniture_fingerprint()
-
-    def clean(test: TransactionTestCase) -> None:
-        nonlocal furniture
-        with as_owner():
-            _put_clock_right()
-            if furniture_fingerprint() != furniture:
-                flush(test)
-                furniture = furniture_fingerprint()
-            elif filled := _filled_tables():
-                with connection.cursor() as cursor:
-                    cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
-
-    TransactionTestCase._fixture_teardown = clean  # type: ignore[attr-defined]  # for the whole session
-
-
-def furniture_fingerprint() -> tuple[str, ...]:
-    """By which rows that refer to the furniture know that it is still the same."""
-    with connection.cursor() as cursor:
-        prints = (f"(SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {table} t)" for table in FURNITURE)
-        cursor.execute(f"SELECT {', '.join(prints)}")
-        return tuple(cursor.fetchone())
-
-
-def _filled_tables() -> list[str]:
-    tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
-    with connection.cursor() as cursor:
-        asked = " UNION ALL ".join(
-            f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in sorted(tables.difference(FURNITURE))
-        )
-        cursor.execute(asked)
-        return [name for (name,) in cursor.fetchall()]
 
 
 @pytest.fixture
@@ -156,30 +113,14 @@ class TestClock:
         with connection.cursor() as cursor:
             cursor.execute("SELECT core_clock_offset()")
             offset = cursor.fetchone()[0] + timedelta(**by)
-        _set_clock(f"now() + interval '{offset.total_seconds():.6f} seconds'")
+        set_clock(f"now() + interval '{offset.total_seconds():.6f} seconds'")
 
     def stop(self) -> None:
         """Let it stand still, for everybody: what grows back with time does not, however slow the machine is."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT core_now()::text")
             (moment,) = cursor.fetchone()
-        _set_clock(f"timestamptz '{moment}'")
-
-
-def _set_clock(expression: str) -> None:
-    with as_owner(), connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE OR REPLACE FUNCTION core_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
-            f"AS $$SELECT {expression}$$"
-        )
-
-
-def _put_clock_right() -> None:
-    """Whoever has moved it, by the fixture or through a door of the product."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT prosrc <> 'SELECT now()' FROM pg_proc WHERE oid = 'core_now()'::regprocedure")
-        if cursor.fetchone()[0]:
-            _set_clock("now()")
+        set_clock(f"timestamptz '{moment}'")
 
 
 @pytest.fixture

@@ -55,6 +55,8 @@ def own_roles(server: str) -> Iterator[dict[str, str]]:
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
             # Tests log in as the owner and work as the application.
             connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(f"{owner}_app"), role))
+            # And they empty tables that refuse it.
+            connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(role))
             host, port = info.host, info.port
     except psycopg.Error as error:
         raise NoServerError(str(error).strip()) from error
@@ -66,6 +68,8 @@ def own_roles(server: str) -> Iterator[dict[str, str]]:
             owned = "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname = %s"
             for (database,) in connection.execute(owned, [owner]).fetchall():
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+            taken = sql.SQL("REVOKE SET ON PARAMETER session_replication_role FROM {}").format(sql.Identifier(owner))
+            connection.execute(taken)
             for name in passwords:
                 connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 

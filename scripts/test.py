@@ -21,6 +21,8 @@ def main() -> int:
     print(f"Testing against {where}, with {WORKERS} workers.", flush=True)
     with temporary_server() as environment:
         environment["ENV"] = "test"
+        # Workers, and the servers and commands that tests start, would each compile the whole house anew.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         pytest = [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist=worksteal", *arguments]
         return foreground.run(pytest, environment=environment)
 

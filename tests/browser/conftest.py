@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
 from billing.operations import demo
-from conftest import furniture_fingerprint
 from core.database_roles import as_owner
+from core.tests.cleaning import furniture_fingerprint
 from tests.browser.kept_rows import KeptRows
 
 # Debian, Ubuntu, Google.

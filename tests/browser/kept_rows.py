@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from psycopg import sql
 
-from conftest import FURNITURE
+from core.tests.cleaning import FURNITURE
 from core.tests.guards import execute
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 import requests
-from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError, TelegramRetryAfter, TelegramUnauthorizedError
-from aiogram.types import LabeledPrice
 
 from messaging.tests.factories import TOKEN
 from scripts.fakes.bot_api import BotApi
 from scripts.fakes.bot_api_world import World
 from scripts.fakes.server import House, running
+
+if TYPE_CHECKING:
+    # It takes seconds to load: not in every process that only looks for tests.
+    from aiogram import Bot
 
 R = TypeVar("R")
 STARS: Final[dict[str, Any]] = {"title": "50 documents", "description": "Tokens", "payload": "p-1", "currency": "XTR"}
@@ -41,6 +40,10 @@ def house(telegram: BotApi) -> Iterator[House]:
 
 
 def by_aiogram(house: House, asks: Callable[[Bot], Awaitable[R]], token: str = TOKEN) -> R:
+    from aiogram import Bot
+    from aiogram.client.session.aiohttp import AiohttpSession
+    from aiogram.client.telegram import TelegramAPIServer
+
     async def run() -> R:
         session = AiohttpSession(api=TelegramAPIServer.from_base(f"{house.address}/telegram"))
         async with Bot(token, session=session) as bot:
@@ -68,6 +71,9 @@ def link(house: House, **changes: Any) -> str:
 
 
 def test_aiogram_sells_something_for_stars(house: House) -> None:
+    from aiogram.exceptions import TelegramBadRequest
+    from aiogram.types import LabeledPrice
+
     async def sell(bot: Bot) -> list[Any]:
         assert (await bot.me()).is_bot
         address = await bot.create_invoice_link(**STARS, prices=[LabeledPrice(label="50 documents", amount=100)])
@@ -102,6 +108,13 @@ def test_aiogram_sells_something_for_stars(house: House) -> None:
 
 
 def test_aiogram_hears_what_went_wrong(house: House, world: World) -> None:
+    from aiogram.exceptions import (
+        TelegramBadRequest,
+        TelegramForbiddenError,
+        TelegramRetryAfter,
+        TelegramUnauthorizedError,
+    )
+
     house.script("sendMessage", kind="status", status=429, retry_after=35)
     with pytest.raises(TelegramRetryAfter) as pause:
         by_aiogram(house, lambda bot: bot.send_message(5, "hi"))
