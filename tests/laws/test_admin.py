@@ -31,7 +31,7 @@ from core.admin.pages import OfficeAdmin
 from core.database import GUARDS
 from core.models import IdempotencyRecord, Throttle
 from core.tests.operators import Operator
-from messaging.models import BotUpdate
+from messaging.models import BotPause, BotUpdate
 from tests.laws.admin_pages import MAKERS, PAGES, Model, as_stored, name
 from tests.laws.house import house_models
 
@@ -55,6 +55,7 @@ WITHOUT_A_PAGE: Final[Mapping[Model, str]] = {
     SealChain: "how far sealing and verification came; the page of the seals shows it",
     Delivery: "messages about alerts, shown on the alerts' own pages",
     BotUpdate: "mail of Telegram as it came; what it did is seen at the things it touched, and what failed at its job",
+    BotPause: "how long a bot is silent, told by `/internal/webhook-info`; that a token is refused is an alert",
     CreditAllowance: "what each colleague gave in a day, told above the form of a credit; the ledger has each of them",
     InvoiceCounter: "one number a year, shown by the invoices themselves",
     SubscriptionPeriod: "the stretches of a subscription, shown on its page",
