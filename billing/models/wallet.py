@@ -118,4 +118,7 @@ class Wallet(models.Model):
         ]
 
     def __str__(self) -> str:
-        return gettext("wallet of %(owner)s") % {"owner": self.user_id or self.company_id}
+        # By name where it is at hand: to fetch it would be a query.
+        at_hand = self._state.fields_cache
+        owner = at_hand.get("user") or at_hand.get("company") or self.user_id or self.company_id
+        return gettext("wallet of %(owner)s") % {"owner": owner}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.utils import translation
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.tests.factories import CompanyFactory, UserFactory
 from audit.models import AuditLog
@@ -60,6 +62,16 @@ class TestOpen:
         ran = outcomes(*[lambda: wallets.open_for_company(company_id=company.pk, by=TESTER)] * 8)
         assert len({wallet.pk for wallet in ran.results}) == 1
         assert Wallet.objects.filter(company=company).count() == 1
+
+
+class TestNames:
+    def test_are_the_owners_where_they_are_at_hand_and_cost_nothing(
+        self, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        wallet = WalletFactory.create(user=UserFactory.create(first_name="Anna", last_name="Orlova"))
+        loaded, bare = Wallet.objects.select_related("user").get(), Wallet.objects.get()
+        with django_assert_num_queries(0), translation.override("en"):
+            assert (str(loaded), str(bare)) == ("wallet of Anna Orlova", f"wallet of {wallet.user_id}")
 
 
 class TestFreeze:
