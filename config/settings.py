@@ -266,6 +266,9 @@ if SENTRY_DSN:
     _KEPT_LOGS |= {"sentry": {"class": "core.sentry.SentryHandler"}}
 LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"), **_KEPT_LOGS)
 
+# Whether the API's document and its page are shown.
+API_DOCS = env.bool("API_DOCS", default=True)
+
 # With which Prometheus reads /metrics; empty for nobody.
 METRICS_TOKEN = metrics_token()
 

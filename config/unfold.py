@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
@@ -132,10 +133,11 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 def account_links(_request: HttpRequest) -> list[dict[str, Any]]:
     """The links under the operator's name."""
+    document = [{"title": _("API documentation"), "link": "/api/docs"}] if settings.API_DOCS else []
     return [
         {"title": _("Security"), "link": reverse("admin:security")},
         {"title": _("Change password"), "link": reverse("admin:password_change")},
-        {"title": _("API documentation"), "link": "/api/docs"},
+        *document,
     ]
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import translation
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
@@ -65,10 +65,10 @@ class RootView(OpenView):
     @documented(summary="The service's name and its links", answers={200: Root}, operation_id="root")
     def get(self, request: Request) -> Response:
         """Where everything else is found."""
+        shown = {"docs": reverse("api-docs"), "schema": reverse("api-schema")} if settings.API_DOCS else {}
         links = {
             "api": "/api/v1",
-            "docs": reverse("api-docs"),
-            "schema": reverse("api-schema"),
+            **shown,
             "errors": reverse("api-errors"),
             "health": reverse("health"),
         }
@@ -120,8 +120,20 @@ class SchemaNegotiation(DefaultContentNegotiation):
     settings = SimpleNamespace(URL_FORMAT_OVERRIDE="format")  # type: ignore[assignment]  # the one name that DRF reads
 
 
+class Document:
+    """What tells how the API is spoken to. ``API_DOCS`` takes it away."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """
+        :raises Http404: nobody is to read it here
+        """
+        if not settings.API_DOCS:
+            raise Http404
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # DRF's view stands beside
+
+
 @extend_schema(exclude=True)
-class SchemaView(SpectacularAPIView):
+class SchemaView(Document, SpectacularAPIView):
     """The OpenAPI document."""
 
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
@@ -131,7 +143,7 @@ class SchemaView(SpectacularAPIView):
 
 
 @extend_schema(exclude=True)
-class DocsView(SpectacularSwaggerSplitView):
+class DocsView(Document, SpectacularSwaggerSplitView):
     """A page over the document. Everything that it loads comes from this service."""
 
     authentication_classes = []

@@ -22,6 +22,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client, RequestFactory
 from psycopg import sql
+from pytest_django import Settings
 
 from core import clock, health
 from core.api.service import HealthView
@@ -225,6 +226,14 @@ def test_the_real_document_has_no_warning_and_is_valid(capsys: pytest.CaptureFix
 
 
 class TestDocs:
+    @pytest.mark.parametrize("path", ["/api/docs", "/api/docs?script=", "/api/schema", "/api/schema?format=yaml"])
+    def test_do_not_exist_where_nobody_is_to_read_them(self, settings: Settings, path: str) -> None:
+        assert Client().get(path).status_code == 200
+        settings.API_DOCS = False
+        answer = Client().get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "common.not_found")
+        assert Client().get("/").json()["links"].keys() == {"api", "errors", "health"}
+
     def test_load_nothing_from_elsewhere_and_run_nothing_inline(self) -> None:
         page = Client().get("/api/docs").content.decode()
         sources = re.findall(r'(?:src|href)="([^"]+)"', page)
