@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
+from core.actors import Actor
 from messaging.gateways.bot_api import BotApi, Silenced, TokenRefused, TooManyRequests
 from messaging.models import BotPause, BotUpdate
 from messaging.operations import bot_pauses
@@ -18,6 +19,11 @@ _SILENCED: Final[dict[str, type[Silenced]]] = {
     BotPause.Cause.FLOOD: TooManyRequests,
     BotPause.Cause.TOKEN: TokenRefused,
 }
+
+
+def actor_of(bot: str) -> Actor:
+    """As whom a bot acts: on behalf of Telegram, whoever wrote to it."""
+    return Actor(kind="system", id=f"bot:{bot}", label=f"{bot} bot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Bot:
                 cause=BotPause.Cause.TOKEN if isinstance(silenced, TokenRefused) else BotPause.Cause.FLOOD,
                 seconds=silenced.seconds,
                 says=silenced.says,
+                by=actor_of(self.name),
             )
             raise
 

@@ -12,16 +12,12 @@ import structlog
 
 from core.actors import Actor
 from messaging import handlers
+from messaging.bots import actor_of
 from messaging.models import BotUpdate
 from messaging.operations import updates
 from messaging.rules.updates import Update, kind_of, read
 
 log: Final = structlog.get_logger("dvorik.bots")
-
-
-def actor_of(bot: str) -> Actor:
-    """As whom a bot's updates act: on behalf of Telegram, whoever wrote to the bot."""
-    return Actor(kind="system", id=f"bot:{bot}", label=f"{bot} bot")
 
 
 def take(*, bot: str, payload: object) -> bool:

@@ -8,12 +8,13 @@ from django.db import connection
 from django.utils.translation import gettext_noop
 
 from audit.operations import alerts
+from core.actors import Actor
 from core.database import operation
 from messaging.models import BotPause
 
 
 @operation
-def begin(*, bot: str, token_digest: str, cause: BotPause.Cause, seconds: int, says: str) -> None:
+def begin(*, bot: str, token_digest: str, cause: BotPause.Cause, seconds: int, says: str, by: Actor) -> None:
     """
     Have a bot be silent; a shorter pause than the one that it has changes nothing. The operators are told of a token
     that is refused: nothing goes on before they mend it.

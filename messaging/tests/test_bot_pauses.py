@@ -17,7 +17,7 @@ from core.jobs.runner import Outcome
 from core.models import Job
 from core.tests.racing import race
 from messaging import intake, webhooks
-from messaging.bots import get_bot
+from messaging.bots import actor_of, get_bot
 from messaging.gateways.bot_api import Silenced, TokenRefused, TooManyRequests
 from messaging.handlers import on_update
 from messaging.models import BotPause
@@ -116,7 +116,12 @@ class TestPauses:
 
         def begin(seconds: int) -> None:
             bot_pauses.begin(
-                bot="main", token_digest=digest, cause=BotPause.Cause.FLOOD, seconds=seconds, says="be silent"
+                bot="main",
+                token_digest=digest,
+                cause=BotPause.Cause.FLOOD,
+                seconds=seconds,
+                says="be silent",
+                by=actor_of("main"),
             )
 
         race(*[lambda seconds=seconds: begin(seconds) for seconds in (5, 60, 7, 300, 1, 30)])
@@ -127,7 +132,12 @@ class TestPauses:
     def test_of_another_token_begin_anew(self) -> None:
         for digest, seconds in (("a" * 32, 300), ("b" * 32, 5)):
             bot_pauses.begin(
-                bot="main", token_digest=digest, cause=BotPause.Cause.FLOOD, seconds=seconds, says="be silent"
+                bot="main",
+                token_digest=digest,
+                cause=BotPause.Cause.FLOOD,
+                seconds=seconds,
+                says="be silent",
+                by=actor_of("main"),
             )
         pause = BotPause.objects.get()
         assert (pause.token_digest, pause.until_at) == ("b" * 32, house_clock.now() + timedelta(seconds=5))
