@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from audit.admin.wording import register_deeds
+from audit.admin.wording import register_deeds, register_facts
 
 register_deeds(
     {
@@ -10,3 +10,4 @@ register_deeds(
         "messaging.webhook.set": _("Bot's updates are sent here"),
     }
 )
+register_facts({"bot": _("bot")})

@@ -79,7 +79,7 @@ from core import clock
 from core.actors import SYSTEM
 from core.ids import uuid7
 from core.models import Export, IdempotencyRecord, Job, Setting, Throttle
-from messaging.models import BotUpdate
+from messaging.models import BotPause, BotUpdate
 
 
 def _redemption() -> PromoRedemption:
@@ -135,6 +135,7 @@ SAMPLES: Final[Mapping[type[Model], Callable[[], Model]]] = {
     BackupCode: lambda: BackupCode.objects.create(factor=_second_factor(), digest=uuid7().bytes * 2),
     LoginToken: lambda: login_tokens.issue(user_agent="", by=SYSTEM).row,
     SpentInitData: lambda: SpentInitData.objects.create(digest=uuid7().bytes * 2, expires_at=clock.now()),
+    BotPause: lambda: BotPause.objects.create(bot="main", cause="flood", token_digest="0" * 32, until_at=clock.now()),
     BotUpdate: lambda: BotUpdate.objects.create(bot="main", update_id=1, kind="message", payload={"update_id": 1}),
     Wallet: WalletFactory.create,
     Transaction: lambda: deeds.charge(funded_wallet()).transaction,

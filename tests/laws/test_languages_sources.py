@@ -35,7 +35,7 @@ DEEDS: Final = frozenset({"deed", "list_deed"})
 EXCUSED: Final[Mapping[str, str]] = {
     "core/actors.py: 'system'": "a label that the audit log keeps; Admin says it in words",
     "core/management/commands/pg.py: 'data:   %s\\nlog:    %s\\nsocket: %s'": "read by scripts",
-    "messaging/intake.py: '%s bot'": "a label that the audit log keeps",
+    "messaging/bots.py: '%s bot'": "a label that the audit log keeps",
     "audit/system_log.py: '%s records were dropped: they came faster than they could be written'": "a line of the log",
 }
 # What the OpenAPI document says, which is English for every reader.

@@ -25,6 +25,7 @@ BY_NAME: Final[Mapping[str, str]] = {
     "audit_seal_number_is_unique_per_chain": DECIDED,
     "billing_tariff_counts_its_version": WRITES,
     "bot_updates_is_stored_once": TWIN,
+    "bot_pauses_cause_is_known": ROW,
     "billing_wallet_balance_moves_with_its_version": DECIDED,
     "billing_promoredemption_is_closed_once": DECIDED,
     "billing_creditallowance_use_is_never_taken_back": DECIDED,
