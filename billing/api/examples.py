@@ -119,6 +119,12 @@ CALCULATION: Final[dict[str, Any]] = {
     "days_used": 0,
     "days_bought": 0,
     "promo_code": "WELCOME33",
+    "period": None,
+    "referral": {
+        "effect": "stays",
+        "referrer": "01980f2b-07c8-79da-85e6-f778899aabbc",
+        "reward_tokens": 3,
+    },
     "refunds_parts": True,
 }
 CHARGE: Final[dict[str, Any]] = {

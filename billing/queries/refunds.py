@@ -8,8 +8,10 @@ from uuid import UUID
 
 from billing import errors
 from billing.gateways import providers
-from billing.models import Dispute, Payment, Refund, Wallet
+from billing.models import Dispute, Payment, Referral, Refund, SubscriptionPeriod, Wallet
+from billing.queries import refund_effects
 from billing.queries.purchases import Bought, claim_of_full, get_bought, get_time
+from billing.queries.refund_effects import OnPeriod, OnReferral
 from billing.rules.periods import DAY
 from billing.rules.taking_back import Purchase, Time, unspent_money
 from core import clock
@@ -34,6 +36,8 @@ class Calculation:
     :param days_used: of the subscription that it paid for
     :param days_bought: of the subscription that it paid for
     :param promo_code: that made it cheaper; its use is not given back
+    :param period: what becomes of the period that it paid for; None where there is none to lose
+    :param referral: what becomes of the reward that it earned; None where there is none to lose
     :param refunds_parts: whether the provider can send back less than the whole
     """
 
@@ -49,13 +53,17 @@ class Calculation:
     days_used: int
     days_bought: int
     promo_code: str | None
+    period: OnPeriod | None
+    referral: OnReferral | None
     refunds_parts: bool
 
     @property
     def fingerprint(self) -> str:
         """Everything that somebody agrees to who agrees to it."""
         said = self.amount
-        return f"{self.policy} {said.amount} {said.currency} {self.tokens_reversed} {self.shortfall_tokens}"
+        effects = (each.effect if each else "-" for each in (self.period, self.referral))
+        tokens = f"{self.tokens_reversed} {self.shortfall_tokens}"
+        return f"{self.policy} {said.amount} {said.currency} {tokens} {' '.join(effects)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Desk:
     :param days_used: of the subscription that it paid for
     :param days_bought: of the subscription that it paid for
     :param promo_code: that made it cheaper; its use is not given back
+    :param period: that it paid for; None where there is none to lose
+    :param referral: that it earned a reward for; None where there is none to lose
     :param refunds_parts: whether the provider can send back less than the whole
     :param options: what each policy would do, or why it cannot be
     """
@@ -77,6 +87,8 @@ class Desk:
     days_used: int
     days_bought: int
     promo_code: str | None
+    period: SubscriptionPeriod | None
+    referral: Referral | None
     refunds_parts: bool
     options: Mapping[Refund.Policy, Calculation | DomainError]
 
@@ -96,6 +108,8 @@ def lay_out(payment_id: UUID) -> Desk:
         days_used=time.used // DAY,
         days_bought=time.bought // DAY,
         promo_code=payment.invoice.promo_code.code if payment.invoice.promo_code else None,
+        period=refund_effects.find_period(payment),
+        referral=refund_effects.find_referral(payment),
         refunds_parts=providers.get(payment.provider).refunds_parts,
         options={policy: _option(wallet, payment, policy) for policy in Refund.Policy},
     )
@@ -139,7 +153,8 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
     :raises errors.RefundAmountNotYours: an amount together with ``unspent``
     """
     _refuse(payment)
-    bought, time = get_bought(wallet, payment), get_time(payment, clock.now())
+    moment = clock.now()
+    bought, time = get_bought(wallet, payment), get_time(payment, moment)
     refundable = payment.amount - payment.refunded_amount
     wanted = _wanted(payment, bought, time, policy=policy, amount=amount)
     provider = providers.get(payment.provider)
@@ -150,6 +165,7 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
         )
     claimed = _claimed(payment, bought, wanted, policy=policy)
     purchase = bought.purchase
+    effects = refund_effects.foresee(payment, policy=policy, amount=wanted, moment=moment)
     reversed_tokens = min(claimed, purchase.remaining)
     owed = min(claimed, purchase.given - purchase.expired - purchase.taken - purchase.debt) - reversed_tokens
     return Calculation(
@@ -165,6 +181,8 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
         days_used=time.used // DAY,
         days_bought=time.bought // DAY,
         promo_code=payment.invoice.promo_code.code if payment.invoice.promo_code else None,
+        period=effects.period,
+        referral=effects.referral,
         refunds_parts=provider.refunds_parts,
     )
 

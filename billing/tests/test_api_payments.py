@@ -8,13 +8,21 @@ import pytest
 from django.test import Client
 
 from accounts.tests.factories import StaffFactory, bearer_header
-from billing.models import Payment, Refund
+from billing.models import Payment, Refund, Wallet
 from billing.operations import charges
 from billing.owners import Owner
 from billing.tests.callers import Answer, Caller
-from billing.tests.factories import TESTER, InvoiceFactory, PaymentFactory, new_key
+from billing.tests.factories import (
+    TESTER,
+    InvoiceFactory,
+    PaymentFactory,
+    PlanFactory,
+    brought,
+    new_key,
+)
 from billing.tests.facts import tell, told_of
 from billing.tests.payment_factories import AnnouncedPaymentFactory, RefundFactory
+from core.api.moments import as_rfc3339
 from core.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -104,9 +112,30 @@ class TestRefunding:
             "days_used": 0,
             "days_bought": 0,
             "promo_code": None,
+            "period": None,
+            "referral": None,
             "refunds_parts": True,
         }
         assert not Refund.objects.exists()
+
+    def test_the_preview_tells_of_the_period_and_the_reward(self) -> None:
+        referral = brought()
+        wallet = Wallet.objects.get(user=referral.referred)
+        invoice = InvoiceFactory.create(wallet=wallet, tariff=PlanFactory.create(tokens=100))
+        payment = PaymentFactory.create(invoice=invoice)
+        PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet, tariff=invoice.tariff))
+        period = invoice.subscription_periods.get()
+        lies = {"starts_at": as_rfc3339(period.starts_at), "ends_at": as_rfc3339(period.ends_at)}
+        earned = {"referrer": str(referral.referrer_id), "reward_tokens": 10}
+        part = {"amount": {"amount": 100, "currency": "RUB"}}
+        for body, on_period, on_referral in (
+            ({}, {"effect": "removed", "moved_up": 1}, "not_given"),
+            ({"policy": "unspent"}, {"effect": "removed", "moved_up": 1}, "not_given"),
+            ({"policy": "goodwill", **part}, {"effect": "stays", "moved_up": 0}, "stays"),
+        ):
+            answer = refund(payment, path="refunds/preview", **body).json()
+            assert answer["period"] == {**lies, **on_period}
+            assert answer["referral"] == {**earned, "effect": on_referral}
 
     @pytest.mark.parametrize(
         ("body", "status", "code"),
