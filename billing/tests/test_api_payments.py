@@ -17,7 +17,9 @@ from billing.tests.factories import (
     InvoiceFactory,
     PaymentFactory,
     PlanFactory,
+    TariffFactory,
     brought,
+    company_wallet,
     new_key,
 )
 from billing.tests.facts import tell, told_of
@@ -46,8 +48,24 @@ class TestReading:
         assert ids == [str(newer.pk), str(older.pk)]
         pending = Caller("billing:read").get("payments", status="pending").json()["results"]
         assert [(row["id"], row["outcome"], row["arrived_at"]) for row in pending] == [(str(newer.pk), "awaited", None)]
+        assert {row["company"] for row in pending} == {None}
         of_one = Caller("billing:read").get("payments", user=str(older.invoice.wallet.user_id)).json()["results"]
         assert [row["id"] for row in of_one] == [str(older.pk)]
+
+    def test_tells_companies_apart(self) -> None:
+        one, other = (
+            PaymentFactory.create(invoice=InvoiceFactory.create(wallet=company_wallet(), tariff=tariff))
+            for tariff in TariffFactory.create_batch(2, audience="company")
+        )
+        persons = PaymentFactory.create()
+        company = str(one.invoice.wallet.company_id)
+        server = Caller("billing:read")
+        (row,) = server.get("payments", company=company).json()["results"]
+        assert (row["id"], row["user"], row["company"]) == (str(one.pk), None, company)
+        assert server.get(f"payments/{other.pk}").json()["company"] == str(other.invoice.wallet.company_id)
+        for asked in ({"company": str(uuid7())}, {"company": company, "user": str(persons.invoice.wallet.user_id)}):
+            assert server.get("payments", **asked).json()["results"] == []
+        assert server.get("payments", company="7").json()["errors"].keys() == {"company"}
 
     def test_shows_everything_that_was_said_in_its_order(self) -> None:
         of = told_of(InvoiceFactory.create())

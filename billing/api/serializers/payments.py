@@ -33,6 +33,7 @@ class ListedPaymentSerializer(PaymentSerializer):
     """A payment, what it did to its invoice, and what of it went back."""
 
     user = IdField(source="invoice.wallet.user_id", allow_null=True, help_text=_("Null for a company's."))
+    company = IdField(source="invoice.wallet.company_id", allow_null=True, help_text=_("Null for a person's."))
     refunded = MoneyField(source="refunded_money")
     arrived_at = MomentField(allow_null=True)
 
@@ -51,6 +52,7 @@ class ToldPaymentSerializer(ListedPaymentSerializer):
 
 class PaymentParams(ListParams):
     user = IdField(required=False, help_text=_("Only this customer's."))
+    company = IdField(required=False, help_text=_("Only this company's."))
     status = CodeField(choices=Payment.Status.values, required=False)
 
 
