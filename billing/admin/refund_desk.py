@@ -8,14 +8,16 @@ from functools import cached_property
 from typing import Any, Final
 
 from django import forms
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from billing.models import Payment, Refund
+from billing.models import Payment, Referral, Refund
 from billing.queries import refunds
+from billing.queries.refund_effects import OnPeriod, PeriodEffect, RewardEffect
 from billing.queries.refunds import Calculation, Desk
 from core.admin.deeds import Shown
-from core.admin.display import NOTHING, Text, code, number
+from core.admin.display import NOTHING, Text, badge, code, moment, number, object_link
 from core.admin.forms import DeedForm, KeyField, MoneyTextField, ReasonField, in_words
 from core.errors import DomainError
 
@@ -34,6 +36,12 @@ _WORDS: Final[Mapping[Refund.Policy, tuple[Text, Text]]] = {
         gettext_lazy("Goodwill"),
         gettext_lazy("The money goes back and the customer keeps the tokens."),
     ),
+}
+
+_OF_REWARDS: Final[Mapping[RewardEffect, Text]] = {
+    RewardEffect.GOES_BACK: gettext_lazy("goes back; what was spent of it becomes a debt"),
+    RewardEffect.NOT_GIVEN: gettext_lazy("is never given"),
+    RewardEffect.STAYS: gettext_lazy("stays"),
 }
 
 
@@ -104,6 +112,13 @@ class RefundForm(DeedForm):
             facts.append((_("days of the subscription used"), _("%(used)s of %(bought)s") % used))
         if desk.promo_code:
             facts.append((_("promo code, whose use is not given back"), code(desk.promo_code)))
+        if desk.period is not None:
+            lies = format_html("{} – {}", moment(desk.period.starts_at), moment(desk.period.ends_at))
+            facts.append((_("the paid period"), lies))
+        if desk.referral is not None:
+            state = badge(desk.referral.get_state_display())
+            earned = format_html("{}, {} {}", object_link(desk.referral.referrer), _tokens(desk.referral), state)
+            facts.append((_("referrer and reward"), earned))
         parts = _("whole or in parts") if desk.refunds_parts else _("whole only")
         return [*facts, (_("the provider refunds"), parts)]
 
@@ -156,9 +171,31 @@ def policy_title(refund: Refund) -> Text:
 
 
 def figures(found: Calculation) -> Sequence[tuple[Text, object]]:
-    """What a refund does, in three figures."""
-    return (
+    """What a refund does, in three figures, and to the period and the reward where there are any."""
+    done: list[tuple[Text, object]] = [
         (_("goes back to the payer"), found.amount),
         (_("tokens to take back"), number(found.tokens_reversed)),
         (_("tokens that become a debt"), number(found.shortfall_tokens) if found.shortfall_tokens else NOTHING),
-    )
+    ]
+    if found.period is not None:
+        done.append((_("the paid period"), _what_of(found.period)))
+    if found.referral is not None:
+        done.append((_("the referrer's reward"), _OF_REWARDS[found.referral.effect]))
+    return done
+
+
+def _what_of(period: OnPeriod) -> str:
+    if period.effect == PeriodEffect.STAYS:
+        return _("stays")
+    if not period.moved_up:
+        return _("is taken back")
+    return ngettext(
+        "is taken back; %(count)s later one moves up",
+        "is taken back; %(count)s later ones move up",
+        period.moved_up,
+    ) % {"count": number(period.moved_up)}
+
+
+def _tokens(referral: Referral) -> str:
+    tokens = referral.reward_tokens
+    return ngettext("%(tokens)s token", "%(tokens)s tokens", tokens) % {"tokens": number(tokens)}

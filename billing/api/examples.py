@@ -53,6 +53,7 @@ INVOICE: Final[dict[str, Any]] = {
     "id": _INVOICE,
     "number": None,
     "user": ANNA,
+    "company": None,
     "tariff": "pack-50",
     "tariff_version": 1,
     "promo_code": "WELCOME33",
@@ -78,6 +79,7 @@ PAYMENT: Final[dict[str, Any]] = {
 LISTED_PAYMENT: Final[dict[str, Any]] = {
     **PAYMENT,
     "user": ANNA,
+    "company": None,
     "refunded": {"amount": 0, "currency": "RUB"},
     "arrived_at": "2026-01-31T12:03:00Z",
 }
@@ -119,6 +121,12 @@ CALCULATION: Final[dict[str, Any]] = {
     "days_used": 0,
     "days_bought": 0,
     "promo_code": "WELCOME33",
+    "period": None,
+    "referral": {
+        "effect": "stays",
+        "referrer": "01980f2b-07c8-79da-85e6-f778899aabbc",
+        "reward_tokens": 3,
+    },
     "refunds_parts": True,
 }
 CHARGE: Final[dict[str, Any]] = {

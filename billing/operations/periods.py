@@ -9,7 +9,7 @@ from audit.operations import records
 from billing import events, locks
 from billing.models import Invoice, Subscription, SubscriptionPeriod, Tariff, Wallet
 from billing.operations import timelines
-from billing.queries.subscriptions import is_lapsed, list_live_periods
+from billing.queries.subscriptions import as_stretch, is_lapsed, list_live_periods
 from billing.rules import periods as rules
 from billing.rules.periods import Length, Rate
 from core import clock
@@ -93,7 +93,7 @@ def remove(*, invoice: Invoice, by: Actor) -> SubscriptionPeriod | None:
     moment = clock.now()
     rows = list_live_periods(subscription)
     left = rules.without(
-        [timelines.as_stretch(row) for row in rows],
+        [as_stretch(row) for row in rows],
         [row.pk for row in rows].index(found.pk),
         moment=moment,
         anchor_day=subscription.anchor_day,

@@ -19,7 +19,7 @@ from django.db.models import Max
 
 from billing import events
 from billing.models import Invoice, Subscription, SubscriptionPeriod, Tariff, Wallet
-from billing.queries.subscriptions import list_live_periods
+from billing.queries.subscriptions import as_stretch, list_live_periods
 from billing.rules import periods as rules
 from billing.rules.periods import Length, Rate, Stretch
 from billing.runtime_settings import RENEWAL_LEAD_HOURS
@@ -193,8 +193,3 @@ def keep_wallet_end(wallet: Wallet) -> None:
 def house_zone() -> ZoneInfo:
     """By whose wall clock months are counted."""
     return ZoneInfo(settings.TIME_ZONE)
-
-
-def as_stretch(row: SubscriptionPeriod) -> Stretch:
-    """A period as the rules know it."""
-    return Stretch(row.starts_at, row.ends_at, row.months, row.rate_amount, row.rate_seconds)

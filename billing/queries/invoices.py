@@ -11,12 +11,17 @@ from billing.models import Invoice, Wallet
 
 
 def list_invoices(
-    *, user_id: UUID | None = None, status: str | None = None, only_of: UUID | None = None
+    *,
+    user_id: UUID | None = None,
+    company_id: UUID | None = None,
+    status: str | None = None,
+    only_of: UUID | None = None,
 ) -> QuerySet[Invoice]:
     """
     Invoices with their wallet, tariff and promo code.
 
     :param user_id: only this user's; nobody's, when there is no such user
+    :param company_id: only this company's
     :param status: only those in this state
     :param only_of: the user who asks, where they may see their own alone
     """
@@ -24,6 +29,8 @@ def list_invoices(
     for owner in {each for each in (user_id, only_of) if each is not None}:
         # A scalar subquery: the wallet is found first, and its invoices come in order from their own index.
         invoices = invoices.filter(wallet_id=Wallet.objects.filter(user_id=owner).values("pk")[:1])
+    if company_id is not None:
+        invoices = invoices.filter(wallet_id=Wallet.objects.filter(company_id=company_id).values("pk")[:1])
     if status is not None:
         invoices = invoices.filter(status=status)
     return invoices

@@ -12,16 +12,21 @@ from billing.rules.payment_events import Fact, Kind
 from core.money import Money
 
 
-def list_payments(*, user_id: UUID | None = None, status: str | None = None) -> QuerySet[Payment]:
+def list_payments(
+    *, user_id: UUID | None = None, company_id: UUID | None = None, status: str | None = None
+) -> QuerySet[Payment]:
     """
     Payments with their invoice and wallet.
 
     :param user_id: only this user's; nobody's, when there is no such user
+    :param company_id: only this company's
     :param status: only those in this state
     """
     payments = Payment.objects.select_related("invoice__wallet")
     if user_id is not None:
         payments = payments.filter(invoice__wallet_id=Wallet.objects.filter(user_id=user_id).values("pk")[:1])
+    if company_id is not None:
+        payments = payments.filter(invoice__wallet_id=Wallet.objects.filter(company_id=company_id).values("pk")[:1])
     if status is not None:
         payments = payments.filter(status=status)
     return payments

@@ -1,15 +1,18 @@
-"""What became of the tokens that a payment bought."""
+"""What became of the tokens and the time that a payment bought."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
-from billing.models import Payment, Refund, Transaction, Wallet
+from billing.models import Payment, Refund, SubscriptionPeriod, Transaction, Wallet
 from billing.queries.balances import balance_of
-from billing.rules.taking_back import Purchase, share
+from billing.queries.subscriptions import as_stretch
+from billing.rules.periods import Length, Rate
+from billing.rules.taking_back import Given, Purchase, Time, share, time_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,22 @@ def get_bought(wallet: Wallet, payment: Payment) -> Bought:
         debt=payment.debt_tokens,
     )
     return Bought(purchase, lots)
+
+
+def get_time(payment: Payment, moment: datetime) -> Time:
+    """
+    The time of a subscription that a payment bought. One that was not credited bought none.
+
+    :param moment: by the database's clock
+    """
+    if payment.outcome != Payment.Outcome.CREDITED:
+        return Time()
+    invoice = payment.invoice
+    # Each was taken back before the next one was given.
+    rows = SubscriptionPeriod.objects.filter(invoice=invoice).order_by(F("removed_at").asc(nulls_last=True), "pk")
+    given = [Given(as_stretch(row), row.removed_at) for row in rows]
+    price = Rate(invoice.amount, Length.of(days=invoice.subscription_days).seconds)
+    return time_of(given, price=price, moment=moment)
 
 
 def claim_of_full(payment: Payment, amount: int) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from billing import errors
 from billing.gateways import providers
-from billing.models import Dispute, Payment, Refund, Wallet
-from billing.queries.purchases import Bought, claim_of_full, get_bought
-from billing.rules.taking_back import Purchase, unspent_money
+from billing.models import Dispute, Payment, Referral, Refund, SubscriptionPeriod, Wallet
+from billing.queries import refund_effects
+from billing.queries.purchases import Bought, claim_of_full, get_bought, get_time
+from billing.queries.refund_effects import OnPeriod, OnReferral
+from billing.rules.periods import DAY
+from billing.rules.taking_back import Purchase, Time, unspent_money
 from core import clock
 from core.errors import DomainError
 from core.money import Money
@@ -34,6 +36,8 @@ class Calculation:
     :param days_used: of the subscription that it paid for
     :param days_bought: of the subscription that it paid for
     :param promo_code: that made it cheaper; its use is not given back
+    :param period: what becomes of the period that it paid for; None where there is none to lose
+    :param referral: what becomes of the reward that it earned; None where there is none to lose
     :param refunds_parts: whether the provider can send back less than the whole
     """
 
@@ -49,13 +53,17 @@ class Calculation:
     days_used: int
     days_bought: int
     promo_code: str | None
+    period: OnPeriod | None
+    referral: OnReferral | None
     refunds_parts: bool
 
     @property
     def fingerprint(self) -> str:
         """Everything that somebody agrees to who agrees to it."""
         said = self.amount
-        return f"{self.policy} {said.amount} {said.currency} {self.tokens_reversed} {self.shortfall_tokens}"
+        effects = (each.effect if each else "-" for each in (self.period, self.referral))
+        tokens = f"{self.tokens_reversed} {self.shortfall_tokens}"
+        return f"{self.policy} {said.amount} {said.currency} {tokens} {' '.join(effects)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Desk:
     :param days_used: of the subscription that it paid for
     :param days_bought: of the subscription that it paid for
     :param promo_code: that made it cheaper; its use is not given back
+    :param period: that it paid for; None where there is none to lose
+    :param referral: that it earned a reward for; None where there is none to lose
     :param refunds_parts: whether the provider can send back less than the whole
     :param options: what each policy would do, or why it cannot be
     """
@@ -77,6 +87,8 @@ class Desk:
     days_used: int
     days_bought: int
     promo_code: str | None
+    period: SubscriptionPeriod | None
+    referral: Referral | None
     refunds_parts: bool
     options: Mapping[Refund.Policy, Calculation | DomainError]
 
@@ -89,13 +101,15 @@ def lay_out(payment_id: UUID) -> Desk:
     """
     payment = _get_payment_to_refund(payment_id)
     wallet = payment.invoice.wallet
-    used, days = _days(payment)
+    time = get_time(payment, clock.now())
     return Desk(
         purchase=get_bought(wallet, payment).purchase,
         refundable=payment.amount_money - payment.refunded_money,
-        days_used=used,
-        days_bought=days,
+        days_used=time.used // DAY,
+        days_bought=time.bought // DAY,
         promo_code=payment.invoice.promo_code.code if payment.invoice.promo_code else None,
+        period=refund_effects.find_period(payment),
+        referral=refund_effects.find_referral(payment),
         refunds_parts=providers.get(payment.provider).refunds_parts,
         options={policy: _option(wallet, payment, policy) for policy in Refund.Policy},
     )
@@ -139,9 +153,10 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
     :raises errors.RefundAmountNotYours: an amount together with ``unspent``
     """
     _refuse(payment)
-    bought = get_bought(wallet, payment)
+    moment = clock.now()
+    bought, time = get_bought(wallet, payment), get_time(payment, moment)
     refundable = payment.amount - payment.refunded_amount
-    wanted = _wanted(payment, bought, refundable, policy=policy, amount=amount)
+    wanted = _wanted(payment, bought, time, policy=policy, amount=amount)
     provider = providers.get(payment.provider)
     if not provider.refunds_parts and wanted != payment.amount:
         raise errors.PartialRefundNotPossible(
@@ -150,7 +165,7 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
         )
     claimed = _claimed(payment, bought, wanted, policy=policy)
     purchase = bought.purchase
-    used, days = _days(payment)
+    effects = refund_effects.foresee(payment, policy=policy, amount=wanted, moment=moment)
     reversed_tokens = min(claimed, purchase.remaining)
     owed = min(claimed, purchase.given - purchase.expired - purchase.taken - purchase.debt) - reversed_tokens
     return Calculation(
@@ -163,9 +178,11 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
         tokens_reversed=reversed_tokens,
         shortfall_tokens=max(0, owed) if policy == Refund.Policy.FULL else 0,
         claimed_tokens=claimed,
-        days_used=used,
-        days_bought=days,
+        days_used=time.used // DAY,
+        days_bought=time.bought // DAY,
         promo_code=payment.invoice.promo_code.code if payment.invoice.promo_code else None,
+        period=effects.period,
+        referral=effects.referral,
         refunds_parts=provider.refunds_parts,
     )
 
@@ -179,11 +196,12 @@ def _refuse(payment: Payment) -> None:
         raise errors.PaymentNotCaptured(payment_status=payment.status)
 
 
-def _wanted(payment: Payment, bought: Bought, refundable: int, *, policy: Refund.Policy, amount: Money | None) -> int:
+def _wanted(payment: Payment, bought: Bought, time: Time, *, policy: Refund.Policy, amount: Money | None) -> int:
+    refundable = payment.amount - payment.refunded_amount
     if policy == Refund.Policy.UNSPENT:
         if amount is not None:
             raise errors.RefundAmountNotYours(fields={"amount": [errors.RefundAmountNotYours.title]})
-        wanted = min(refundable, _unspent(payment, bought))
+        wanted = min(refundable, _unspent(payment, bought, time))
     elif amount is None:
         wanted = refundable
     elif amount.currency != payment.currency or not 0 < amount.amount <= refundable:
@@ -198,7 +216,7 @@ def _wanted(payment: Payment, bought: Bought, refundable: int, *, policy: Refund
     return wanted
 
 
-def _unspent(payment: Payment, bought: Bought) -> int:
+def _unspent(payment: Payment, bought: Bought, time: Time) -> int:
     """By tokens where tokens were sold, by time where only a subscription was."""
     invoice = payment.invoice
     if payment.outcome != Payment.Outcome.CREDITED:
@@ -206,8 +224,7 @@ def _unspent(payment: Payment, bought: Bought) -> int:
     if invoice.tokens:
         unspent = min(bought.unspent_of_purchase, bought.purchase.remaining)
         return unspent_money(payment.amount, unspent=unspent, sold=invoice.tokens)
-    used, days = _seconds(payment, clock.now())
-    return unspent_money(payment.amount, unspent=days - used, sold=days) if days else 0
+    return unspent_money(payment.amount, unspent=time.unspent, sold=time.sold)
 
 
 def _claimed(payment: Payment, bought: Bought, amount: int, *, policy: Refund.Policy) -> int:
@@ -216,17 +233,3 @@ def _claimed(payment: Payment, bought: Bought, amount: int, *, policy: Refund.Po
     if policy == Refund.Policy.UNSPENT:
         return bought.purchase.remaining
     return claim_of_full(payment, amount)
-
-
-def _days(payment: Payment) -> tuple[int, int]:
-    used, bought = _seconds(payment, clock.now())
-    return used // 86_400, bought // 86_400
-
-
-def _seconds(payment: Payment, moment: datetime) -> tuple[int, int]:
-    """Seconds of its subscription used and bought; it began when the invoice was paid."""
-    invoice = payment.invoice
-    bought = 86_400 * invoice.subscription_days
-    if not bought or invoice.paid_at is None:
-        return 0, bought
-    return min(bought, max(0, int((moment - invoice.paid_at).total_seconds()))), bought

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -25,6 +25,7 @@ from core.money import Money
 
 _USES = (Transaction.Type.CHARGE, Transaction.Type.CAPTURE)
 _MONEY_KEPT = (Payment.Status.SUCCEEDED, Payment.Status.PARTIALLY_REFUNDED, Payment.Status.DISPUTED)
+_KEPT_OF_IT = Sum(F("amount") - F("refunded_amount"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class UserStatistics:
     :param balance: tokens, as shown
     :param total_generated: charges and captured holds, ever
     :param generations_this_month: the same, since the calendar month began in the house's time zone
-    :param total_spent: money that arrived and was kept, in the currency of most payments
+    :param total_spent: money that arrived and was kept, without what went back of it, in the currency of most payments
     """
 
     balance: int
@@ -74,7 +75,7 @@ def _total_spent(wallet: Wallet) -> Money:
     per_currency = (
         Payment.objects.filter(invoice__wallet=wallet, status__in=_MONEY_KEPT)
         .values_list("currency")
-        .annotate(spent=Sum("amount"), times=Count("pk"))
+        .annotate(spent=_KEPT_OF_IT, times=Count("pk"))
         .order_by("-times", "currency")
     )
     first = per_currency.first()
@@ -98,7 +99,8 @@ class DayOfTokens:
 @dataclass(frozen=True, slots=True)
 class Revenue:
     """
-    Money that paid for invoices and was kept.
+    Money that paid for invoices and was kept. What went back later is missing on the day on which it had arrived: the
+    key figures, which tell of it on the day on which it went, come to the same sums.
 
     :param currency: of most payments; the days are in it
     :param days: minor units by day, each day of the period present
@@ -113,16 +115,16 @@ class Revenue:
 
 
 def get_revenue(period: Sequence[date]) -> Revenue:
-    """Revenue per day, in the house's time zone. One query, over the index of payments by moment."""
+    """Revenue per day of its arrival, in the house's time zone. One query, over the index of payments by arrival."""
     rows = list(
         Payment.objects.filter(
-            created_at__gte=_midnight(period[0] - timedelta(days=len(period))),
+            arrived_at__gte=_midnight(period[0] - timedelta(days=len(period))),
             status__in=_MONEY_KEPT,
             outcome=Payment.Outcome.CREDITED,
             amount__gt=0,
         )
-        .values_list(TruncDate("created_at"), "currency")
-        .annotate(Sum("amount"), Count("pk"))
+        .values_list(TruncDate("arrived_at"), "currency")
+        .annotate(kept=_KEPT_OF_IT, times=Count("pk"))
         .order_by("currency")
     )
     times: Counter[str] = Counter()

@@ -10,6 +10,7 @@ from django.db.models import Prefetch, QuerySet
 from billing import errors
 from billing.models import Invoice, Subscription, SubscriptionPeriod, Wallet
 from billing.models.subscription import LIVE
+from billing.rules.periods import Stretch
 from core.money import Money
 
 
@@ -59,6 +60,11 @@ def list_live_periods(subscription: Subscription) -> list[SubscriptionPeriod]:
     """What was paid for and not taken back, in order, with invoices and tariffs."""
     rows = SubscriptionPeriod.objects.filter(subscription=subscription, removed_at=None)
     return list(rows.select_related("invoice", "tariff").order_by("starts_at"))
+
+
+def as_stretch(row: SubscriptionPeriod) -> Stretch:
+    """A period as the rules know it."""
+    return Stretch(row.starts_at, row.ends_at, row.months, row.rate_amount, row.rate_seconds)
 
 
 def is_renewable(invoice_id: UUID, *, paid: Money | None, has_begun: bool = False) -> bool:

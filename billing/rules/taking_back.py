@@ -7,7 +7,11 @@ and not the order in which they came, so that every order of events ends in the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from billing.rules.periods import Rate, Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,35 @@ class Purchase:
     def spent(self) -> int:
         """Used by the customer, or held for a use."""
         return self.given - self.remaining - self.expired - self.taken
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """
+    A period that an invoice gave.
+
+    :param removed_at: when it was taken back; None while it is in force
+    """
+
+    stretch: Stretch
+    removed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """
+    What became of the time that a payment bought.
+
+    :param used: seconds of it that have passed
+    :param bought: seconds, all of them
+    :param unspent: what is left, of ``sold``
+    :param sold: all of it, in the same measure: seconds or, where they were converted, their value
+    """
+
+    used: int = 0
+    bought: int = 0
+    unspent: int = 0
+    sold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +116,40 @@ def share(tokens: int, *, part: int, whole: int) -> int:
     return tokens * part // whole if whole else tokens
 
 
+def time_of(given: Sequence[Given], *, price: Rate, moment: datetime) -> Time:
+    """
+    How much of the time that a payment bought has passed, wherever its period lies by now: one that is still to come is
+    unused, one that is over is used, and of one that was taken back nothing is left.
+
+    :param given: the periods of one invoice, in the order in which they were given: each but the last was taken back,
+        and the next one is what was left of it
+    :param price: what the invoice asked, for how long
+    """
+    if not given:
+        return Time()
+    last = given[-1]
+    passed = [_passed(each.stretch, each.removed_at or moment) for each in given]
+    used, bought = sum(passed), sum(passed[:-1]) + last.stretch.seconds
+    if last.removed_at is not None:
+        return Time(used, bought, unspent=0, sold=bought)
+    worth = Rate(last.stretch.rate_amount, last.stretch.rate_seconds)
+    if not used or worth == price:
+        return Time(used, bought, unspent=bought - used, sold=bought)
+    # Converted seconds are those of another tariff: only their value tells what is left of the price.
+    sold = price.amount * worth.seconds
+    return Time(used, bought, unspent=min(sold, worth.amount * (bought - used)), sold=sold)
+
+
+def _passed(stretch: Stretch, moment: datetime) -> int:
+    return min(stretch.seconds, max(0, int((moment - stretch.starts_at).total_seconds())))
+
+
 def unspent_money(amount: int, *, unspent: int, sold: int) -> int:
     """
-    The money of what was not used, rounded half up to the minor unit.
+    The money of what was not used, rounded half up to the minor unit. Where nothing was sold, none.
 
     :param amount: paid, minor units
-    :param unspent: tokens, or seconds of a subscription, not used
-    :param sold: tokens, or seconds, that the amount bought
+    :param unspent: tokens, or time of a subscription, not used
+    :param sold: tokens, or time in the same measure, that the amount bought
     """
-    return (2 * amount * unspent + sold) // (2 * sold)
+    return (2 * amount * unspent + sold) // (2 * sold) if sold else 0

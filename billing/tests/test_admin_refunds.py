@@ -10,11 +10,21 @@ from django.contrib.auth.models import Permission
 from accounts.models import User
 from accounts.tests.phones import enrolled
 from audit.models import AuditLog
-from billing.models import Payment, Refund
-from billing.operations import charges
+from billing.models import Payment, Refund, Wallet
+from billing.operations import charges, referrals
 from billing.owners import Owner
+from billing.tests import deeds
 from billing.tests.deeds import assert_books_are_true, booked
-from billing.tests.factories import TESTER, InvoiceFactory, PaymentFactory, PromoCodeFactory, TariffFactory, new_key
+from billing.tests.factories import (
+    TESTER,
+    InvoiceFactory,
+    PaymentFactory,
+    PlanFactory,
+    PromoCodeFactory,
+    TariffFactory,
+    brought,
+    new_key,
+)
 from billing.tests.facts import refund_on_its_way, tell, told_of
 from billing.tests.operators import Operator, deed_of, errors_of, list_of, page_of, told
 from billing.tests.payment_factories import RefundFactory
@@ -76,6 +86,46 @@ class TestBeforehand:
         known = {str(name): str(value) for name, value in answer.context["form"].known()}
         assert known["days of the subscription used"] == "12 of 30"
         assert code.code in known["promo code, whose use is not given back"]
+
+    def test_shows_what_happens_to_the_period_and_the_reward(self, operator: Operator) -> None:
+        referral = brought()
+        wallet = Wallet.objects.get(user=referral.referred)
+        invoice = InvoiceFactory.create(wallet=wallet, tariff=PlanFactory.create(tokens=100))
+        payment = PaymentFactory.create(invoice=invoice)
+        PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet, tariff=invoice.tariff))
+        deeds.charge(wallet, 1)
+
+        answer = operator.open(deed_of(payment, "refund"))
+
+        found = {policy: figures[3:] for policy, (figures, _why) in options(answer).items()}
+        gone = "is taken back; 1 later one moves up"
+        assert found == {
+            "full": [gone, "is never given"],
+            "unspent": [gone, "stays"],
+            "goodwill": [gone, "is never given"],
+        }
+        known = {str(name): str(value) for name, value in answer.context["form"].known()}
+        assert page_of(referral.referrer) in known["referrer and reward"]
+        assert "10 tokens" in known["referrer and reward"]
+        assert "paid, the reward waits" in known["referrer and reward"]
+        assert known["the paid period"].count("<time") == 2
+        asked = operator.do(payment, "refund", policy="goodwill", amount="1", reason="Half of it")
+        assert [str(value) for _name, value in asked.context["confirming"]["figures"]][3:] == ["stays", "stays"]
+
+    def test_asks_anew_when_the_reward_was_given_meanwhile(self, operator: Operator, clock: TestClock) -> None:
+        referral = brought()
+        wallet = Wallet.objects.get(user=referral.referred)
+        tariff = TariffFactory.create(tokens=100)
+        payment = PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet, tariff=tariff))
+        filled = confirmed(operator, payment)
+        clock.advance(days=30)
+        referrals.sweep(by=TESTER)
+        operator.client.force_login(operator.user)
+        before = snapshot().get("billing_refund")
+        answer = operator.resend(deed_of(payment, "refund"), filled)
+        figures = [str(value) for _name, value in answer.context["confirming"]["figures"]]
+        assert figures[3:] == ["goes back; what was spent of it becomes a debt"]
+        assert snapshot().get("billing_refund") == before
 
     def test_says_why_a_policy_cannot_be(self, operator: Operator) -> None:
         answer = operator.open(deed_of(bought(spend=50), "refund"))

@@ -6,7 +6,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
+from accounts.tests.factories import bearer_header
 from audit.models import AdminAlert
 from billing.models import Invoice, Payment, Wallet
 from billing.operations import invoices, tariffs
@@ -20,6 +22,7 @@ from billing.tests.factories import (
     PromoCodeFactory,
     TariffFactory,
     WalletFactory,
+    company_wallet,
 )
 from conftest import TestClock
 from core.actors import SYSTEM
@@ -53,6 +56,7 @@ class TestMaking:
             "id": str(invoice.pk),
             "number": None,
             "user": str(wallet.user_id),
+            "company": None,
             "tariff": tariff.slug,
             "tariff_version": 1,
             "promo_code": None,
@@ -76,6 +80,30 @@ class TestMaking:
         assert wallet.user is not None
         body = {"telegram_id": wallet.user.telegram_id, "tariff": TariffFactory.create().slug}
         assert Caller().post("invoices", body, key="k").json()["user"] == str(wallet.user_id)
+
+    def test_works_for_companies(self) -> None:
+        company, tariff = company_wallet(), TariffFactory.create(audience="company")
+        answer = Caller().post("invoices", {"company": str(company.company_id), "tariff": tariff.slug}, key="k")
+        assert (answer.status_code, answer.json()["user"], answer.json()["company"]) == (
+            201,
+            None,
+            str(company.company_id),
+        )
+        assert Invoice.objects.get().wallet == company
+
+    @pytest.mark.parametrize(
+        ("named", "field"),
+        [
+            ({}, "user"),
+            ({"user": str(uuid4()), "company": str(uuid4())}, "company"),
+            ({"telegram_id": 7, "company": str(uuid4())}, "company"),
+        ],
+    )
+    def test_names_exactly_one_customer(self, named: dict[str, Any], field: str) -> None:
+        answer = Caller().post("invoices", {**named, "tariff": TariffFactory.create().slug}, key="k")
+        assert (answer.status_code, answer.json()["errors"].keys()) == (400, {field})
+        assert answer.json()["errors"][field] == ["Name the customer by exactly one of user, telegram_id and company."]
+        assert not Invoice.objects.exists()
 
     def test_takes_33_percent_off_149_roubles(self) -> None:
         code = PromoCodeFactory.create(code="WELCOME33", discount_value=33)
@@ -151,8 +179,35 @@ class TestLooking:
         assert found(user=user, status="paid") == [str(paid.pk)]
         assert found(user=str(uuid4())) == []
 
+    def test_narrows_to_a_company(self) -> None:
+        tariff = TariffFactory.create(audience="company")
+        one, _other = (InvoiceFactory.create(wallet=company_wallet(), tariff=tariff) for _number in range(2))
+        persons, server = InvoiceFactory.create(), Caller("billing:read")
+        company = str(one.wallet.company_id)
+        (row,) = server.get("invoices", company=company).json()["results"]
+        assert (row["id"], row["user"], row["company"]) == (str(one.pk), None, company)
+        for asked in ({"company": str(uuid4())}, {"company": company, "user": str(persons.wallet.user_id)}):
+            assert server.get("invoices", **asked).json()["results"] == []
+
+    def test_of_companies_are_not_for_customers(self) -> None:
+        theirs = InvoiceFactory.create(wallet=company_wallet(), tariff=TariffFactory.create(audience="company"))
+        wallet, company = WalletFactory.create(), str(theirs.wallet.company_id)
+        assert wallet.user is not None
+        person = Client(headers=bearer_header(wallet.user) | {"Idempotency-Key": "k"})
+        assert person.get("/api/v1/invoices", query_params={"company": company}).json()["results"] == []
+        body = {"company": company, "tariff": theirs.tariff.slug}
+        answer = person.post("/api/v1/invoices", body, content_type="application/json")
+        assert (answer.status_code, answer.json()["code"]) == (404, "billing.wallet_not_found")
+        assert Invoice.objects.count() == 1
+
     @pytest.mark.parametrize(
-        ("query", "field"), [({"user": "7"}, "user"), ({"status": "new"}, "status"), ({"tariff": "x"}, "tariff")]
+        ("query", "field"),
+        [
+            ({"company": "7"}, "company"),
+            ({"user": "7"}, "user"),
+            ({"status": "new"}, "status"),
+            ({"tariff": "x"}, "tariff"),
+        ],
     )
     def test_names_the_parameter_that_is_wrong(self, query: dict[str, str | int], field: str) -> None:
         answer = Caller("billing:read").get("invoices", **query)

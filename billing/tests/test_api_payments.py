@@ -8,13 +8,23 @@ import pytest
 from django.test import Client
 
 from accounts.tests.factories import StaffFactory, bearer_header
-from billing.models import Payment, Refund
+from billing.models import Payment, Refund, Wallet
 from billing.operations import charges
 from billing.owners import Owner
 from billing.tests.callers import Answer, Caller
-from billing.tests.factories import TESTER, InvoiceFactory, PaymentFactory, new_key
+from billing.tests.factories import (
+    TESTER,
+    InvoiceFactory,
+    PaymentFactory,
+    PlanFactory,
+    TariffFactory,
+    brought,
+    company_wallet,
+    new_key,
+)
 from billing.tests.facts import tell, told_of
 from billing.tests.payment_factories import AnnouncedPaymentFactory, RefundFactory
+from core.api.moments import as_rfc3339
 from core.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +48,24 @@ class TestReading:
         assert ids == [str(newer.pk), str(older.pk)]
         pending = Caller("billing:read").get("payments", status="pending").json()["results"]
         assert [(row["id"], row["outcome"], row["arrived_at"]) for row in pending] == [(str(newer.pk), "awaited", None)]
+        assert {row["company"] for row in pending} == {None}
         of_one = Caller("billing:read").get("payments", user=str(older.invoice.wallet.user_id)).json()["results"]
         assert [row["id"] for row in of_one] == [str(older.pk)]
+
+    def test_tells_companies_apart(self) -> None:
+        one, other = (
+            PaymentFactory.create(invoice=InvoiceFactory.create(wallet=company_wallet(), tariff=tariff))
+            for tariff in TariffFactory.create_batch(2, audience="company")
+        )
+        persons = PaymentFactory.create()
+        company = str(one.invoice.wallet.company_id)
+        server = Caller("billing:read")
+        (row,) = server.get("payments", company=company).json()["results"]
+        assert (row["id"], row["user"], row["company"]) == (str(one.pk), None, company)
+        assert server.get(f"payments/{other.pk}").json()["company"] == str(other.invoice.wallet.company_id)
+        for asked in ({"company": str(uuid7())}, {"company": company, "user": str(persons.invoice.wallet.user_id)}):
+            assert server.get("payments", **asked).json()["results"] == []
+        assert server.get("payments", company="7").json()["errors"].keys() == {"company"}
 
     def test_shows_everything_that_was_said_in_its_order(self) -> None:
         of = told_of(InvoiceFactory.create())
@@ -104,9 +130,30 @@ class TestRefunding:
             "days_used": 0,
             "days_bought": 0,
             "promo_code": None,
+            "period": None,
+            "referral": None,
             "refunds_parts": True,
         }
         assert not Refund.objects.exists()
+
+    def test_the_preview_tells_of_the_period_and_the_reward(self) -> None:
+        referral = brought()
+        wallet = Wallet.objects.get(user=referral.referred)
+        invoice = InvoiceFactory.create(wallet=wallet, tariff=PlanFactory.create(tokens=100))
+        payment = PaymentFactory.create(invoice=invoice)
+        PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet, tariff=invoice.tariff))
+        period = invoice.subscription_periods.get()
+        lies = {"starts_at": as_rfc3339(period.starts_at), "ends_at": as_rfc3339(period.ends_at)}
+        earned = {"referrer": str(referral.referrer_id), "reward_tokens": 10}
+        part = {"amount": {"amount": 100, "currency": "RUB"}}
+        for body, on_period, on_referral in (
+            ({}, {"effect": "removed", "moved_up": 1}, "not_given"),
+            ({"policy": "unspent"}, {"effect": "removed", "moved_up": 1}, "not_given"),
+            ({"policy": "goodwill", **part}, {"effect": "stays", "moved_up": 0}, "stays"),
+        ):
+            answer = refund(payment, path="refunds/preview", **body).json()
+            assert answer["period"] == {**lies, **on_period}
+            assert answer["referral"] == {**earned, "effect": on_referral}
 
     @pytest.mark.parametrize(
         ("body", "status", "code"),

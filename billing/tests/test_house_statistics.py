@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 from pytest_django import DjangoAssertNumQueries
 
-from billing.models import Invoice
+from billing.models import Invoice, Payment
 from billing.operations import holds, invoices
-from billing.queries import statistics
+from billing.queries import kpis, statistics
 from billing.queries.statistics import DayOfTokens
 from billing.tests.deeds import charge, hold, pay
 from billing.tests.factories import (
@@ -23,6 +23,8 @@ from billing.tests.factories import (
     WalletFactory,
     funded_wallet,
 )
+from billing.tests.facts import tell, told_of
+from billing.tests.payment_factories import RefundFactory
 from conftest import TestClock
 from core import clock as database_clock
 from core.money import Money
@@ -81,6 +83,29 @@ class TestRevenue:
         pay(InvoiceFactory.create(), Money(1, "RUB"))
         InvoiceFactory.create(promo_code=PromoCodeFactory.create(discount_value=100))
         assert statistics.get_revenue(days).total == [Money(10_000, "RUB")]
+
+    def test_is_without_what_went_back_as_in_the_key_figures(self, days: list[date], clock: TestClock) -> None:
+        """40 % of one payment went back, and all of another."""
+        sold = [Payment.objects.get(invoice=sell(10_000)) for _time in range(3)]
+        clock.advance(days=1)
+        RefundFactory.create(payment=sold[0], amount=Money(4_000, "RUB"))
+        RefundFactory.create(payment=sold[1])
+        found = statistics.get_revenue(days)
+        assert found.days == {days[0]: 16_000, days[1]: 0, days[2]: 0}
+        money = kpis.get_money(kpis.Period(days[0], days[-1]))
+        revenue, returned = (sum(figures["RUB"].values()) for figures in (money.revenue, money.returned))
+        assert (revenue, returned) == (30_000, 14_000)
+        assert found.total == [Money(revenue - returned, "RUB")]
+
+    def test_is_counted_on_the_day_of_its_arrival_as_in_the_key_figures(
+        self, days: list[date], clock: TestClock
+    ) -> None:
+        of = told_of(InvoiceFactory.create())
+        tell(of.created())
+        clock.advance(days=1)
+        tell(of.succeeded())
+        assert statistics.get_revenue(days).days == {days[0]: 0, days[1]: 14_900, days[2]: 0}
+        assert kpis.by_day(kpis.get_money(kpis.Period(days[0], days[-1])).revenue["RUB"], days) == [0, 14_900, 0]
 
     def test_is_drawn_in_the_currency_of_most_payments_and_summed_in_each(self, days: list[date]) -> None:
         for _time in range(2):

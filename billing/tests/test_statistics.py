@@ -16,12 +16,14 @@ from billing.tests.deeds import charge, hold, pay
 from billing.tests.factories import (
     TESTER,
     InvoiceFactory,
+    PaymentFactory,
     PromoCodeFactory,
     TariffFactory,
     WalletFactory,
     add_lot,
     funded_wallet,
 )
+from billing.tests.payment_factories import RefundFactory
 from conftest import TestClock
 from core import clock as database_clock
 from core.errors import NotFound
@@ -94,6 +96,16 @@ class TestTotalSpent:
         InvoiceFactory.create(wallet=wallet)
         InvoiceFactory.create(wallet=wallet, promo_code=PromoCodeFactory.create(discount_value=100))
         assert statistics(wallet).total_spent == Money(29_800, "RUB")
+
+    @pytest.mark.parametrize("policy", ["full", "goodwill"])
+    def test_is_without_what_went_back_of_it(self, policy: str) -> None:
+        wallet = WalletFactory.create()
+        payment = PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet))
+        PaymentFactory.create(invoice=InvoiceFactory.create(wallet=wallet))
+        RefundFactory.create(payment=payment, policy=policy, amount=Money(5_960, "RUB"))
+        assert statistics(wallet).total_spent == Money(14_900 + 8_940, "RUB")
+        RefundFactory.create(payment=payment, policy=policy)
+        assert statistics(wallet).total_spent == Money(14_900, "RUB")
 
     def test_is_in_the_currency_of_most_payments(self) -> None:
         wallet = WalletFactory.create()

@@ -52,7 +52,7 @@ PARTS: Final[Mapping[str, str]] = {
         f"billing/operations/timelines.py:{part}": "a part of what changes a subscription, under its caller's locks"
         for part in (
             *("append", "convert", "follow", "schedule", "end", "expire", "move", "keep_wallet_end"),
-            *("house_zone", "as_stretch", "end_as_provider_says"),
+            *("house_zone", "end_as_provider_says"),
         )
     },
     **{

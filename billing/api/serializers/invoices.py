@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from billing.api.fields import OwnSerializer, WebAddressField
+from billing.api.fields import PayerSerializer, WebAddressField
 from billing.models import Checkout, Invoice, Payment
 from core.api.fields import CodeField, IdField, MomentField, TextField
 from core.api.serializers import ListParams, MoneyField, StrictSerializer
@@ -20,6 +20,7 @@ class InvoiceSerializer(serializers.Serializer[Invoice]):
     id = IdField()
     number = serializers.CharField(allow_null=True, help_text=_("Given when paid, without gaps within a year."))
     user = IdField(source="wallet.user_id", allow_null=True, help_text=_("Null for a company's."))
+    company = IdField(source="wallet.company_id", allow_null=True, help_text=_("Null for a person's."))
     tariff = serializers.CharField(source="tariff.slug")
     tariff_version = serializers.IntegerField()
     promo_code = serializers.CharField(source="promo_code.code", allow_null=True)
@@ -36,7 +37,7 @@ class InvoiceSerializer(serializers.Serializer[Invoice]):
     paid_at = MomentField(allow_null=True)
 
 
-class NewInvoiceSerializer(OwnSerializer):
+class NewInvoiceSerializer(PayerSerializer):
     """Who buys what."""
 
     tariff = TextField(max_length=64)
@@ -51,6 +52,7 @@ class NewInvoiceSerializer(OwnSerializer):
 
 class InvoiceParams(ListParams):
     user = IdField(required=False, help_text=_("Only this customer's."))
+    company = IdField(required=False, help_text=_("Only this company's."))
     status = CodeField(choices=Invoice.Status.values, required=False)
 
 

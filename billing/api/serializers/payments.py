@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from billing.api.serializers.invoices import PaymentSerializer
 from billing.models import Payment, PaymentEvent, Refund
+from billing.queries.refund_effects import OnPeriod, OnReferral, PeriodEffect, RewardEffect
 from billing.queries.refunds import Calculation
 from core.api.fields import CodeField, IdField, MomentField, TextField
 from core.api.serializers import ListParams, MoneyField, StrictSerializer
@@ -32,6 +33,7 @@ class ListedPaymentSerializer(PaymentSerializer):
     """A payment, what it did to its invoice, and what of it went back."""
 
     user = IdField(source="invoice.wallet.user_id", allow_null=True, help_text=_("Null for a company's."))
+    company = IdField(source="invoice.wallet.company_id", allow_null=True, help_text=_("Null for a person's."))
     refunded = MoneyField(source="refunded_money")
     arrived_at = MomentField(allow_null=True)
 
@@ -50,6 +52,7 @@ class ToldPaymentSerializer(ListedPaymentSerializer):
 
 class PaymentParams(ListParams):
     user = IdField(required=False, help_text=_("Only this customer's."))
+    company = IdField(required=False, help_text=_("Only this company's."))
     status = CodeField(choices=Payment.Status.values, required=False)
 
 
@@ -85,6 +88,26 @@ class RefundSerializer(serializers.Serializer[Refund]):
     created_at = MomentField()
 
 
+class OnPeriodSerializer(serializers.Serializer[OnPeriod]):
+    """What a refund does to the period that was paid for."""
+
+    effect = CodeField(choices=[each.value for each in PeriodEffect])
+    starts_at = MomentField()
+    ends_at = MomentField()
+    moved_up = serializers.IntegerField(help_text=_("Later periods that begin earlier for it."))
+
+
+class OnReferralSerializer(serializers.Serializer[OnReferral]):
+    """What a refund does to the reward of whoever brought the payer."""
+
+    effect = CodeField(
+        choices=[each.value for each in RewardEffect],
+        help_text=_("goes_back: it is taken back; not_given: it waits and will never be given."),
+    )
+    referrer = IdField(source="referrer_id")
+    reward_tokens = serializers.IntegerField()
+
+
 class CalculationSerializer(serializers.Serializer[Calculation]):
     """What a refund would do."""
 
@@ -99,4 +122,6 @@ class CalculationSerializer(serializers.Serializer[Calculation]):
     days_used = serializers.IntegerField(help_text=_("Of the subscription that was paid for."))
     days_bought = serializers.IntegerField()
     promo_code = serializers.CharField(allow_null=True)
+    period = OnPeriodSerializer(allow_null=True, help_text=_("Null where no period is there to be lost."))
+    referral = OnReferralSerializer(allow_null=True, help_text=_("Null where no reward is there to be lost."))
     refunds_parts = serializers.BooleanField(help_text=_("Whether the provider sends back less than the whole."))

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from billing import errors
 from billing.api import examples
-from billing.api.owners import owner_meant
+from billing.api.owners import EXACTLY_ONE_PAYER, owner_meant
 from billing.api.serializers.invoices import (
     CheckoutSerializer,
     InvoiceParams,
@@ -57,7 +57,10 @@ class InvoiceListView(ApiView):
         """
         query = self.query()
         rows = invoices.list_invoices(
-            user_id=query.get("user"), status=query.get("status"), only_of=self.admission.only_of
+            user_id=query.get("user"),
+            company_id=query.get("company"),
+            status=query.get("status"),
+            only_of=self.admission.only_of,
         )
         return self.page(rows, _NEWEST_FIRST, InvoiceSerializer)
 
@@ -83,7 +86,7 @@ class InvoiceListView(ApiView):
         promo code are limited per caller. Customers buy for themselves and need not say so.
         """
         body = self.body()
-        body["owner"] = owner_meant(self, body["owner"])
+        body["owner"] = owner_meant(self, body["owner"], otherwise=EXACTLY_ONE_PAYER)
         key = idempotency_key(request)
         if body.get("promo_code"):
             count_promo_code_try(self.actor)

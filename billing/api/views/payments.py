@@ -58,9 +58,11 @@ class PaymentListView(ApiView):
         examples=[Example("a page", answer=examples.page(examples.LISTED_PAYMENT))],
     )
     def get(self, request: Request) -> Response:
-        """Also those whose money has not come, and those that were kept aside."""
+        """Everybody's, or one customer's; also those whose money has not come, and those that were kept aside."""
         query = self.query()
-        rows = payments.list_payments(user_id=query.get("user"), status=query.get("status"))
+        rows = payments.list_payments(
+            user_id=query.get("user"), company_id=query.get("company"), status=query.get("status")
+        )
         return self.page(rows, Keyset("-id"), ListedPaymentSerializer)
 
 
