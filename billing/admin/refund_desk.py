@@ -105,6 +105,8 @@ class RefundForm(DeedForm):
         if desk.promo_code:
             facts.append((_("promo code, whose use is not given back"), code(desk.promo_code)))
         parts = _("whole or in parts") if desk.refunds_parts else _("whole only")
+        if not desk.sends_refunds:
+            parts = _("in its own office alone")
         return [*facts, (_("the provider refunds"), parts)]
 
     def choices(self) -> Iterator[Choice]:

@@ -228,10 +228,11 @@ class Telegram:
     """
     Money of countries, taken by a provider behind Telegram.
 
-    :cvar refunds_parts: nothing goes back through the Bot API: it is sent back in that provider's own office
+    :cvar sends_refunds: nothing goes back through the Bot API: it is sent back in that provider's own office
     """
 
     code = "telegram"
+    sends_refunds = False
     refunds_parts = False
     charges_agreements = False
     is_local = False

@@ -68,6 +68,7 @@ class Desk:
     :param days_used: of the subscription that it paid for
     :param days_bought: of the subscription that it paid for
     :param promo_code: that made it cheaper; its use is not given back
+    :param sends_refunds: whether the provider can be asked to send money back
     :param refunds_parts: whether the provider can send back less than the whole
     :param options: what each policy would do, or why it cannot be
     """
@@ -77,6 +78,7 @@ class Desk:
     days_used: int
     days_bought: int
     promo_code: str | None
+    sends_refunds: bool
     refunds_parts: bool
     options: Mapping[Refund.Policy, Calculation | DomainError]
 
@@ -90,13 +92,15 @@ def lay_out(payment_id: UUID) -> Desk:
     payment = _get_payment_to_refund(payment_id)
     wallet = payment.invoice.wallet
     used, days = _days(payment)
+    provider = providers.get(payment.provider)
     return Desk(
         purchase=get_bought(wallet, payment).purchase,
         refundable=payment.amount_money - payment.refunded_money,
         days_used=used,
         days_bought=days,
         promo_code=payment.invoice.promo_code.code if payment.invoice.promo_code else None,
-        refunds_parts=providers.get(payment.provider).refunds_parts,
+        sends_refunds=provider.sends_refunds,
+        refunds_parts=provider.refunds_parts,
         options={policy: _option(wallet, payment, policy) for policy in Refund.Policy},
     )
 
@@ -135,14 +139,17 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
     :raises errors.RefundPending: another one is on its way
     :raises errors.RefundExceedsPayment: less is left than was asked for
     :raises errors.NothingToRefund: nothing is left by this policy
+    :raises errors.RefundMadeElsewhere: the provider takes no refunds from us
     :raises errors.PartialRefundNotPossible: the provider refunds whole payments only
     :raises errors.RefundAmountNotYours: an amount together with ``unspent``
     """
     _refuse(payment)
     bought = get_bought(wallet, payment)
     refundable = payment.amount - payment.refunded_amount
-    wanted = _wanted(payment, bought, refundable, policy=policy, amount=amount)
     provider = providers.get(payment.provider)
+    if not provider.sends_refunds:
+        raise errors.RefundMadeElsewhere()
+    wanted = _wanted(payment, bought, refundable, policy=policy, amount=amount)
     if not provider.refunds_parts and wanted != payment.amount:
         raise errors.PartialRefundNotPossible(
             amount={"amount": wanted, "currency": payment.currency},
