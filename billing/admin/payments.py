@@ -15,11 +15,13 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import errors
 from billing.admin.display import OWNERS, outcome_badge, owner_name, state_badge, wallet_link
+from billing.admin.outside_forms import DisputeForm, OutsideRefundForm
 from billing.admin.refund_desk import TEMPLATE, RefundForm, policy_title
 from billing.admin.search import by_id, by_provider_id
 from billing.admin.timeline import Timeline
-from billing.models import Payment, Refund
-from billing.operations import refunds
+from billing.gateways import providers
+from billing.models import Dispute, Payment, Refund
+from billing.operations import disputes, refunds
 from billing.queries.refunds import preview
 from core.actors import Actor
 from core.admin.deeds import Outcome, deed
@@ -59,7 +61,7 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     list_select_related = tuple(f"invoice__{path}" for path in OWNERS)
     search_fields = ("provider_payment_id",)
     search_help_text = _("A provider's id or receipt number, whole, or an id")
-    actions_detail = ("refund",)
+    actions_detail = ("refund", "record_refund", "record_dispute")
     fieldsets: ClassVar[Any] = (
         (None, {"fields": (("received_money", "asked_money"), ("state", "outcome"), ("customer", "of_invoice"))}),
         (
@@ -81,8 +83,15 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
         return request.user.has_perm("billing.issue_refund")
 
     def is_offered(self, request: HttpRequest, row: Payment, name: str) -> bool:
-        is_here = row.arrived_at is not None and row.status != Payment.Status.CHARGED_BACK
-        return is_here and row.refunded_amount < row.amount
+        if row.arrived_at is None or not row.amount:
+            return False
+        if name == "record_dispute":
+            return True
+        if row.status == Payment.Status.CHARGED_BACK or row.refunded_amount >= row.amount:
+            return False
+        provider = providers.get(row.provider)
+        # What staff hand back by themselves is sent by the desk.
+        return not provider.is_local if name == "record_refund" else provider.sends_refunds
 
     @deed(
         title=_("Refund…"),
@@ -111,6 +120,49 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
             # Or nothing was shown yet.
             return form.ask_to_confirm(preview(payment.pk, **form.wanted))
         return _told(issued)
+
+    @deed(
+        title=_("Went back outside…"),
+        permission="refund",
+        form=OutsideRefundForm,
+        icon="reply",
+        explanation=_(
+            "For money that was sent back in the provider's own office. The tokens it bought are taken back, and those "
+            "that were spent become a debt. Nothing is sent."
+        ),
+        submit=_("Record the refund"),
+        step_up=True,
+    )
+    def record_refund(self, request: HttpRequest, payment: Payment, form: OutsideRefundForm, by: Actor) -> Outcome:
+        recorded = refunds.record_outside(payment_id=payment.pk, **form.cleaned_data, by=by)
+        if recorded.replayed:
+            return _("This refund was recorded before. Nothing has moved.")
+        return _("%(amount)s are recorded as gone back.") % {"amount": recorded.refund.amount_money}
+
+    @deed(
+        title=_("Dispute…"),
+        permission="refund",
+        form=DisputeForm,
+        icon="gavel",
+        explanation=_(
+            "For a dispute of which the provider does not tell us. While it is open, what is left of the purchase is "
+            "out of reach; lost, it stays out and what was spent becomes a debt; won, it comes back."
+        ),
+        submit=_("Record it"),
+        step_up=True,
+    )
+    def record_dispute(self, request: HttpRequest, payment: Payment, form: DisputeForm, by: Actor) -> Outcome:
+        typed = form.cleaned_data
+        recorded = disputes.record(
+            payment_id=payment.pk,
+            state=Dispute.State(typed["state"]),
+            reference=typed["reference"],
+            reason=typed["reason"],
+            by=by,
+        )
+        if recorded.replayed:
+            return _("This was recorded before. Nothing has moved.")
+        return _("The dispute is recorded.")
 
     def name_of(self, row: Payment) -> str:
         return f"{row.amount_money}, {owner_name(row.invoice.wallet)}"

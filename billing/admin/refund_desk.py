@@ -120,6 +120,8 @@ class RefundForm(DeedForm):
             earned = format_html("{}, {} {}", object_link(desk.referral.referrer), _tokens(desk.referral), state)
             facts.append((_("referrer and reward"), earned))
         parts = _("whole or in parts") if desk.refunds_parts else _("whole only")
+        if not desk.sends_refunds:
+            parts = _("in its own office alone")
         return [*facts, (_("the provider refunds"), parts)]
 
     def choices(self) -> Iterator[Choice]:

@@ -90,6 +90,14 @@ class PartialRefundNotPossible(DomainError):
     title = _("This provider refunds whole payments only.")
 
 
+class RefundMadeElsewhere(DomainError):
+    """Nobody here can ask the provider for a refund; one that was made there is recorded in Admin."""
+
+    code = "billing.refund_made_elsewhere"
+    status = 409
+    title = _("Refunds of this provider are made in its own office, and recorded here afterwards.")
+
+
 class RefundAmountNotYours(DomainError):
     code = "billing.refund_amount_not_yours"
     status = 400

@@ -19,6 +19,7 @@ class Manual:
     """
 
     code = "manual"
+    sends_refunds = True
     refunds_parts = True
     charges_agreements = False
     is_local = True

@@ -120,12 +120,14 @@ class Movement:
 class Provider(Protocol):
     """
     :cvar code: as in ``Payment.Provider``
+    :cvar sends_refunds: whether it can be asked to send money back; elsewhere that is done in its own office
     :cvar refunds_parts: whether less than the whole payment can go back
     :cvar charges_agreements: whether it takes renewals from a stored agreement
     :cvar is_local: whether asking it calls nobody, so that it may be asked inside a transaction
     """
 
     code: str
+    sends_refunds: bool
     refunds_parts: bool
     charges_agreements: bool
     is_local: bool

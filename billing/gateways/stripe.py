@@ -60,6 +60,7 @@ class Stripe:
     """One account's payments, refunds and disputes."""
 
     code = "stripe"
+    sends_refunds = True
     refunds_parts = True
     charges_agreements = True
     is_local = False

@@ -109,6 +109,31 @@ def answer_question(query_id: str, *, refusal: str = "") -> None:
 # What Telegram tells afterwards.
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionUpdated:
+    """
+    A ``BotSubscriptionUpdated``: what became of a subscription that Telegram renews.
+
+    :param payer: a Telegram id; 0 where none was named
+    :param invoice_id: of its first payment; None for a payload that is not ours
+    :param state: ``canceled`` by the payer, ``active`` again, ``failed`` to be paid
+    """
+
+    payer: int
+    invoice_id: UUID | None
+    state: str
+
+
+def read_subscription(told: Mapping[str, Any]) -> SubscriptionUpdated:
+    """What a ``BotSubscriptionUpdated`` says."""
+    user = told.get("user")
+    return SubscriptionUpdated(
+        payer=_whole(user.get("id")) if isinstance(user, Mapping) else 0,
+        invoice_id=invoice_id_of(told.get("invoice_payload")),
+        state=str(told.get("state", ""))[:32],
+    )
+
+
 def facts_of_message(payload: Mapping[str, Any]) -> list[Fact]:
     """The fact in an update with ``successful_payment`` or ``refunded_payment``; none in any other."""
     kind = kind_of(payload)
@@ -203,10 +228,11 @@ class Telegram:
     """
     Money of countries, taken by a provider behind Telegram.
 
-    :cvar refunds_parts: nothing goes back through the Bot API: it is sent back in that provider's own office
+    :cvar sends_refunds: nothing goes back through the Bot API: it is sent back in that provider's own office
     """
 
     code = "telegram"
+    sends_refunds = False
     refunds_parts = False
     charges_agreements = False
     is_local = False

@@ -32,6 +32,7 @@ class TelegramStars:
     """:cvar charges_agreements: Telegram renews by itself, and tells of it"""
 
     code = "telegram_stars"
+    sends_refunds = True
     refunds_parts = False
     charges_agreements = False
     is_local = False

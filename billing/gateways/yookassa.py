@@ -46,6 +46,7 @@ class YooKassa:
     """One shop's payments and refunds."""
 
     code = "yookassa"
+    sends_refunds = True
     refunds_parts = True
     charges_agreements = True
     is_local = False

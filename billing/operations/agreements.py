@@ -14,6 +14,7 @@ from billing import errors
 from billing.gateways import providers
 from billing.gateways.provider import ProviderRefused
 from billing.models import Invoice, PaymentEvent, Subscription
+from billing.models.subscription import LIVE
 from billing.operations import checkouts, subscriptions
 from core.actors import Actor
 from core.jobs import enqueue
@@ -33,7 +34,8 @@ def take(*, subscription_id: UUID, invoice_id: UUID, by: Actor) -> None:
     """
     subscription = Subscription.objects.get(pk=subscription_id)
     is_payable = Invoice.objects.filter(pk=invoice_id, status=Invoice.Status.PENDING).exists()
-    if not is_payable or not subscription.agreement_id or subscription.cancel_at_period_end:
+    is_stopped = subscription.is_over or subscription.cancel_at_period_end
+    if not is_payable or not subscription.agreement_id or is_stopped:
         return
     provider, agreement = subscription.agreement_provider, subscription.agreement_id
     try:
@@ -46,7 +48,8 @@ def take(*, subscription_id: UUID, invoice_id: UUID, by: Actor) -> None:
 
 def tell_provider(*, subscription_id: UUID, by: Actor) -> None:
     """
-    Let a provider that renews by itself know whether it still may. Twice, it is told the same.
+    Let a provider that renews by itself know whether it still may: while a subscription that goes on has its agreement,
+    be it another one than this. Twice, it is told the same.
 
     :raises billing.gateways.provider.ProviderUnavailable: call again
     """
@@ -56,11 +59,18 @@ def tell_provider(*, subscription_id: UUID, by: Actor) -> None:
     paid = PaymentEvent.objects.filter(
         provider=subscription.agreement_provider, details__agreement=subscription.agreement_id
     ).first()
+    going_on = Subscription.objects.filter(
+        agreement_provider=subscription.agreement_provider,
+        agreement_id=subscription.agreement_id,
+        wallet=subscription.wallet_id,
+        status__in=LIVE,
+        cancel_at_period_end=False,
+    )
     try:
         providers.get(subscription.agreement_provider).renew(
             agreement=subscription.agreement_id,
             details=paid.details if paid else {},
-            is_on=not subscription.cancel_at_period_end,
+            is_on=going_on.exists(),
         )
     except ProviderRefused:
         subscriptions.forget_agreement(subscription=subscription, by=by)

@@ -157,10 +157,11 @@ def restore(*, invoice: Invoice, by: Actor) -> SubscriptionPeriod | None:
     )
     if goes_on and before.cancel_at_period_end:
         # Whoever has cancelled is not asked for the next period now.
-        subscription.cancel_at_period_end, subscription.cancelled_at = True, before.cancelled_at
-        timelines.follow(subscription, moment)
-        timelines.schedule(subscription)
+        timelines.keep_cancelled(subscription, before, moment=moment)
         subscription.save()
+    elif goes_on:
+        # It was told to stop when the one before ended.
+        timelines.tell_provider(subscription)
     records.record("billing.subscription.restored", entity=subscription, by=by, invoice=str(invoice.pk))
     events.announce_subscription(
         "subscription.started" if goes_on else "subscription.renewed", subscription, invoice_id=invoice.pk

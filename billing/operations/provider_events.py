@@ -25,6 +25,7 @@ def record(*, fact: Fact, by: Actor) -> Heard:
     of its own, where there is something to renew, and what the customer agreed to be charged by is remembered with the
     subscription. Twice, or at once, it is recorded once.
     """
+    of_invoice_id = None
     if fact.renews and fact.kind == Kind.SUCCEEDED and not payment_events.is_play_money(fact):
         known = Payment.objects.filter(provider=fact.provider, provider_payment_id=fact.payment_id)
         # A provider's books do not tell the first charge of a subscription from its renewals.
@@ -34,10 +35,13 @@ def record(*, fact: Fact, by: Actor) -> Heard:
             and not known.exists()
             and is_renewable(fact.invoice_id, paid=fact.amount, has_begun=is_told_late)
         ):
-            fact = replace(fact, invoice_id=_renewed(fact, fact.invoice_id, by=by))
+            of_invoice_id = fact.invoice_id
+            fact = replace(fact, invoice_id=_renewed(fact, of_invoice_id, by=by))
     heard = payment_events.record(fact=fact, by=by)
     if fact.kind == Kind.SUCCEEDED and heard.payment is not None:
         subscriptions.follow_agreement(payment=heard.payment, details=fact.details, by=by)
+        if of_invoice_id is not None:
+            subscriptions.carry_agreement(payment=heard.payment, of_invoice_id=of_invoice_id, by=by)
     return heard
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import F
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from audit.operations import alerts, records
@@ -21,13 +22,14 @@ from billing import errors, locks
 from billing.gateways import providers
 from billing.gateways.provider import ProviderRefused, ProviderUnavailable, Repayment
 from billing.models import Payment, PaymentEvent, Refund, Transaction
-from billing.operations import money_back, payment_events, taking_back
+from billing.operations import money_back, outside, payment_events, taking_back
 from billing.queries.refunds import calculate
 from billing.rules import keys
+from billing.rules.payment_events import Kind
 from core.actors import Actor
 from core.clock import CoreNow
 from core.database import operation
-from core.errors import ReasonMissing
+from core.errors import ReasonMissing, ValidationFailed
 from core.jobs import enqueue
 from core.money import Money
 
@@ -112,6 +114,50 @@ def issue(
     else:
         enqueue("billing.send_refund", key=str(refund.pk), refund_id=refund.pk)
     refund.refresh_from_db()
+    return Issued(refund, replayed=False)
+
+
+@operation
+def record_outside(*, payment_id: UUID, amount: Money, reference: str, reason: str, by: Actor) -> Issued:
+    """
+    Record money of a payment that went back past the house: in the provider's own office, by a transfer. It does what
+    hearing of it from the provider does: the tokens are taken back, and what was spent of them becomes a debt. The same
+    reference again is the first refund.
+
+    :param amount: what went back, in the payment's currency
+    :param reference: the provider's id of the refund, or whatever else names it, 1 to 200 characters
+    :param reason: why; kept in the audit log
+    :raises core.errors.ReasonMissing: no reason was given
+    :raises core.errors.ValidationFailed: the reference is empty or too long, or had another amount before
+    :raises errors.PaymentNotFound: there is no such payment
+    :raises errors.PaymentNotCaptured: its money is not here: it has not come, or a lost dispute has taken it
+    :raises errors.RefundPending: one is on its way; the provider tells how that ends
+    :raises errors.RefundExceedsPayment: less is left than is said to have gone back
+    """
+    reason, reference = outside.checked(reason, reference)
+    _wallet, payment = locks.paid(payment_id)
+    # Look for a replay only after the lock: two calls may arrive together.
+    if first := payment.refunds.filter(provider_refund_id=reference).first():
+        if first.amount_money != amount:
+            said = _("A refund of this payment has this reference, with another amount.")
+            raise ValidationFailed(fields={"reference": [said]})
+        return Issued(first, replayed=True)
+    if payment.arrived_at is None or payment.status == Payment.Status.CHARGED_BACK:
+        raise errors.PaymentNotCaptured(payment_status=payment.status)
+    if payment.refunds.filter(state=Refund.State.PENDING).exists():
+        raise errors.RefundPending()
+    remaining = payment.amount - payment.refunded_amount
+    if amount.currency != payment.currency or not 0 < amount.amount <= remaining:
+        raise errors.RefundExceedsPayment(
+            fields={"amount": [errors.RefundExceedsPayment.title]},
+            remaining={"amount": remaining, "currency": payment.currency},
+        )
+    fact = outside.fact(payment, Kind.REFUNDED, reference, amount=amount)
+    payment_events.record(fact=fact, by=by)
+    refund = payment.refunds.get(provider_refund_id=reference)
+    records.record(
+        "billing.refund.recorded", entity=refund, by=by, reason=reason, payment=str(payment.pk), amount=str(amount)
+    )
     return Issued(refund, replayed=False)
 
 

@@ -46,7 +46,8 @@ def issue_invoice(*, of_invoice_id: UUID, key: str, by: Actor, paid: Money | Non
     The next invoice of the subscription that an earlier invoice is for, for money that a provider takes by itself: the
     present tariff's price today, without a promo code, in the earlier invoice's currency. Where the provider took what
     the earlier one asked, and that is not today's price, it sells the same again: the customer agreed to that. What
-    waited to be paid for the same period is withdrawn. The same key gives the first invoice back.
+    waited to be paid for the same period is withdrawn. A cancellation stays: whoever cancels while a charge is under
+    way has paid for one more period, and for none after it. The same key gives the first invoice back.
 
     :param of_invoice_id: any earlier one of the subscription; its own money may still be on its way
     :param key: the caller's, one per charge
@@ -81,7 +82,9 @@ def issue_invoice(*, of_invoice_id: UUID, key: str, by: Actor, paid: Money | Non
         waiting = subscription.renewal_invoice
         if waiting is not None and waiting.status == Invoice.Status.PENDING:
             invoices.cancel(invoice_id=waiting.pk, by=by)
-        subscription.renewal_invoice, subscription.renews_at = invoice, None
+        # Paying the invoice that a subscription waits for takes a cancellation back; this charge is no such wish.
+        subscription.renewal_invoice = None if subscription.cancel_at_period_end else invoice
+        subscription.renews_at = None
         subscription.save(update_fields=["renewal_invoice", "renews_at"])
     return invoice
 

@@ -21,7 +21,6 @@ from core import clock
 from core.actors import Actor
 from core.database import operation
 from core.errors import ValidationFailed
-from core.jobs import enqueue
 
 _Status = Subscription.Status
 
@@ -73,12 +72,15 @@ def start(*, owner: Owner, tariff: str, key: str, by: Actor) -> Started:
 
 
 @operation
-def cancel(*, subscription_id: UUID, by: Actor, reason: str = "", only_of: UUID | None = None) -> Subscription:
+def cancel(
+    *, subscription_id: UUID, by: Actor, reason: str = "", only_of: UUID | None = None, by_provider: bool = False
+) -> Subscription:
     """
     Let a subscription end when the paid time ends; one for which nothing is paid ends now. What waits to be paid for it
     is withdrawn. Cancelling a cancelled one changes nothing.
 
     :param only_of: the user who acts, where they may cancel their own alone
+    :param by_provider: whether whoever renews it says so, and need not be told
     :raises errors.SubscriptionNotFound: there is no such subscription, or it is not theirs
     :raises errors.SubscriptionOver: it has ended
     """
@@ -90,11 +92,12 @@ def cancel(*, subscription_id: UUID, by: Actor, reason: str = "", only_of: UUID 
     subscription.cancel_at_period_end, subscription.cancelled_at = True, moment
     _withdraw_invoice(subscription, by=by)
     records.record("billing.subscription.cancelled", entity=subscription, by=by, reason=reason)
-    _tell_provider(subscription)
     events.announce_subscription("subscription.cancelled", subscription)
     if subscription.ends_at is not None and subscription.ends_at > moment:
         subscription.status, subscription.renews_at = _Status.CANCELLED, None
         subscription.save()
+        if not by_provider:
+            timelines.tell_provider(subscription)
     elif subscription.started_at is None:
         timelines.end(subscription, moment)
     else:
@@ -103,10 +106,11 @@ def cancel(*, subscription_id: UUID, by: Actor, reason: str = "", only_of: UUID 
 
 
 @operation
-def resume(*, subscription_id: UUID, by: Actor, reason: str = "") -> Subscription:
+def resume(*, subscription_id: UUID, by: Actor, reason: str = "", by_provider: bool = False) -> Subscription:
     """
     Take a cancellation back while paid time is left. One that is not cancelled is left as it is.
 
+    :param by_provider: whether whoever renews it says so, and need not be told
     :raises errors.SubscriptionNotFound: there is no such subscription
     :raises errors.SubscriptionOver: it has ended
     """
@@ -124,7 +128,8 @@ def resume(*, subscription_id: UUID, by: Actor, reason: str = "") -> Subscriptio
     subscription.reminded_days = reminded
     subscription.save()
     records.record("billing.subscription.resumed", entity=subscription, by=by, reason=reason)
-    _tell_provider(subscription)
+    if not by_provider:
+        timelines.tell_provider(subscription)
     return subscription
 
 
@@ -225,17 +230,40 @@ def follow_agreement(*, payment: Payment, details: Mapping[str, Any], by: Actor)
 
 
 @operation
+def carry_agreement(*, payment: Payment, of_invoice_id: UUID, by: Actor) -> Subscription | None:
+    """
+    Where a provider's own renewal has begun another subscription, because the one that it renews had ended here
+    meanwhile: let the other be renewed by the same agreement, as long as the customer had not cancelled, and end with
+    what was paid for where they had. None: it has begun no other one.
+
+    :param payment: the renewal's
+    :param of_invoice_id: an earlier invoice of the subscription that the provider renews
+    """
+    period = SubscriptionPeriod.objects.filter(invoice=payment.invoice_id, removed_at=None).first()
+    began = Subscription.objects.filter(periods__invoice=of_invoice_id).exclude(agreement_id="").order_by("-pk").first()
+    if period is None or began is None or began.pk == period.subscription_id:
+        return None
+    wallet, subscription = locks.subscription(period.subscription_id)
+    if subscription.is_over or subscription.agreement_id:
+        return None
+    # Others may have gone on by the same agreement between them.
+    by_it = Subscription.objects.filter(wallet=wallet, agreement_id=began.agreement_id).exclude(pk=subscription.pk)
+    before = by_it.order_by("-pk").first() or began
+    subscription.wallet = wallet
+    subscription.agreement_provider, subscription.agreement_id = before.agreement_provider, before.agreement_id
+    if before.cancel_at_period_end and not subscription.cancel_at_period_end:
+        timelines.keep_cancelled(subscription, before, moment=clock.now())
+    subscription.save()
+    timelines.tell_provider(subscription)
+    return subscription
+
+
+@operation
 def forget_agreement(*, subscription: Subscription, by: Actor) -> None:
     """Remember no agreement with a subscription any more, over or not: its provider knows of none."""
     Subscription.objects.filter(pk=subscription.pk, agreement_id=subscription.agreement_id).update(
         agreement_provider="", agreement_id=""
     )
-
-
-def _tell_provider(subscription: Subscription) -> None:
-    """Whoever renews by itself hears, once this is committed, whether it still may."""
-    if subscription.agreement_id:
-        enqueue("billing.tell_provider_of_subscription", subscription_id=subscription.pk)
 
 
 def _refuse_over(subscription: Subscription) -> None:

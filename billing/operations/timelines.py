@@ -23,6 +23,7 @@ from billing.queries.subscriptions import as_stretch, list_live_periods
 from billing.rules import periods as rules
 from billing.rules.periods import Length, Rate, Stretch
 from billing.runtime_settings import RENEWAL_LEAD_HOURS
+from core.jobs import enqueue
 
 _Status = Subscription.Status
 # By so much a provider's schedule may run beside ours.
@@ -141,12 +142,26 @@ def schedule(subscription: Subscription) -> None:
         subscription.renews_at = rows[-1].ends_at - lead
 
 
+def keep_cancelled(subscription: Subscription, before: Subscription, *, moment: datetime) -> None:
+    """Let a locked subscription end with its paid time as the one before it, which was cancelled. It is not saved."""
+    subscription.cancel_at_period_end, subscription.cancelled_at = True, before.cancelled_at
+    follow(subscription, moment)
+    schedule(subscription)
+
+
 def end(subscription: Subscription, moment: datetime) -> None:
-    """Close a locked subscription for good."""
+    """Close a locked subscription for good. Whoever renews it by itself is told."""
     subscription.status, subscription.ended_at = _Status.EXPIRED, moment
     subscription.renews_at = subscription.grace_ends_at = None
     subscription.renewal_invoice = None
     subscription.save()
+    tell_provider(subscription)
+
+
+def tell_provider(subscription: Subscription) -> None:
+    """Whoever renews by itself hears, once this is committed, whether it still may."""
+    if subscription.agreement_id:
+        enqueue("billing.tell_provider_of_subscription", subscription_id=subscription.pk)
 
 
 def expire(subscription: Subscription, moment: datetime) -> None:

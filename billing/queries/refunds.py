@@ -78,6 +78,7 @@ class Desk:
     :param promo_code: that made it cheaper; its use is not given back
     :param period: that it paid for; None where there is none to lose
     :param referral: that it earned a reward for; None where there is none to lose
+    :param sends_refunds: whether the provider can be asked to send money back
     :param refunds_parts: whether the provider can send back less than the whole
     :param options: what each policy would do, or why it cannot be
     """
@@ -89,6 +90,7 @@ class Desk:
     promo_code: str | None
     period: SubscriptionPeriod | None
     referral: Referral | None
+    sends_refunds: bool
     refunds_parts: bool
     options: Mapping[Refund.Policy, Calculation | DomainError]
 
@@ -101,7 +103,7 @@ def lay_out(payment_id: UUID) -> Desk:
     """
     payment = _get_payment_to_refund(payment_id)
     wallet = payment.invoice.wallet
-    time = get_time(payment, clock.now())
+    time, provider = get_time(payment, clock.now()), providers.get(payment.provider)
     return Desk(
         purchase=get_bought(wallet, payment).purchase,
         refundable=payment.amount_money - payment.refunded_money,
@@ -110,7 +112,8 @@ def lay_out(payment_id: UUID) -> Desk:
         promo_code=payment.invoice.promo_code.code if payment.invoice.promo_code else None,
         period=refund_effects.find_period(payment),
         referral=refund_effects.find_referral(payment),
-        refunds_parts=providers.get(payment.provider).refunds_parts,
+        sends_refunds=provider.sends_refunds,
+        refunds_parts=provider.refunds_parts,
         options={policy: _option(wallet, payment, policy) for policy in Refund.Policy},
     )
 
@@ -149,6 +152,7 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
     :raises errors.RefundPending: another one is on its way
     :raises errors.RefundExceedsPayment: less is left than was asked for
     :raises errors.NothingToRefund: nothing is left by this policy
+    :raises errors.RefundMadeElsewhere: the provider takes no refunds from us
     :raises errors.PartialRefundNotPossible: the provider refunds whole payments only
     :raises errors.RefundAmountNotYours: an amount together with ``unspent``
     """
@@ -156,8 +160,10 @@ def calculate(wallet: Wallet, payment: Payment, *, policy: Refund.Policy, amount
     moment = clock.now()
     bought, time = get_bought(wallet, payment), get_time(payment, moment)
     refundable = payment.amount - payment.refunded_amount
-    wanted = _wanted(payment, bought, time, policy=policy, amount=amount)
     provider = providers.get(payment.provider)
+    if not provider.sends_refunds:
+        raise errors.RefundMadeElsewhere()
+    wanted = _wanted(payment, bought, time, policy=policy, amount=amount)
     if not provider.refunds_parts and wanted != payment.amount:
         raise errors.PartialRefundNotPossible(
             amount={"amount": wanted, "currency": payment.currency},

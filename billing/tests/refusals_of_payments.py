@@ -76,6 +76,12 @@ def partial_refund_not_possible() -> Ask:
     )
 
 
+def refund_made_elsewhere() -> Ask:
+    of = told_of(InvoiceFactory.create(), provider="telegram")
+    tell(of.succeeded())
+    return refunding(told(of.payment_id, "telegram"))
+
+
 CASES: Final[dict[str, Callable[[], Ask]]] = {
     f"billing.{case.__name__}": case
     for case in (
@@ -87,5 +93,6 @@ CASES: Final[dict[str, Callable[[], Ask]]] = {
         refund_amount_not_yours,
         nothing_to_refund,
         partial_refund_not_possible,
+        refund_made_elsewhere,
     )
 }

@@ -4,7 +4,8 @@ link, and ``POST /_deeds`` for what people and Telegram do by themselves.
 
 ``POST /telegram/_deeds`` takes ``{"deed": …}``: ``pay`` (``invoice``, ``user``, and what
 :meth:`~scripts.fakes.bot_api_world.World.pay` may change), ``renew``, ``refund`` and ``chargeback`` (``charge_id``),
-``tell`` (``update``), ``block`` and ``unblock`` (``user``). ``bot`` names the token where there are several.
+``cancel``, ``resume`` and ``fail`` (the ``charge_id`` that began a subscription), ``tell`` (``update``), ``block`` and
+``unblock`` (``user``). ``bot`` names the token where there are several.
 """
 
 from __future__ import annotations
@@ -261,13 +262,13 @@ class BotApi(Service):
             case "refund" | "chargeback" as deed:
                 world.give_back(world.charge(str(said["charge_id"])), is_told=deed == "refund")
                 return {"ok": True}
+            case "cancel" | "resume" | "fail" as deed:
+                state = {"cancel": "canceled", "resume": "active", "fail": "failed"}[deed]
+                return {"update_id": world.turn_subscription(world.charge(str(said["charge_id"])), state, said)}
             case "tell":
                 return {"update_id": world.tell(said["update"], times=int(said.get("times", 1)))}
-            case "block":
-                world.blocked.add(int(said["user"]))
-                return {"ok": True}
-            case "unblock":
-                world.blocked.discard(int(said["user"]))
+            case "block" | "unblock" as deed:
+                (world.blocked.add if deed == "block" else world.blocked.discard)(int(said["user"]))
                 return {"ok": True}
         raise ValueError(f"{said['deed']!r} is no deed")
 

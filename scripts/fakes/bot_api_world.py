@@ -153,6 +153,23 @@ class World:
         self._take(following, charge.invoice.payload, times=int(changes.get("times", 1)), is_first=False)
         return Paid("paid", charge_id=following.id)
 
+    def turn_subscription(self, charge: Charge, state: str, changes: Mapping[str, Any]) -> int:
+        """
+        What a payer does to a subscription in Telegram, or what becomes of it there.
+
+        :param charge: the first one
+        :param state: ``canceled``, ``active`` or ``failed``, which leaves it as it is
+        :param changes: ``user`` instead of the payer; ``times`` for how often the bot is told
+        :raises BadRequestError: it is no subscription
+        """
+        if charge.expires is None:
+            raise BadRequestError("SUBSCRIPTION_NOT_FOUND")
+        if state != "failed":
+            charge.is_cancelled = state == "canceled"
+        user = Payer(int(changes["user"])) if "user" in changes else charge.payer
+        told = {"user": user.as_json(), "invoice_payload": charge.invoice.payload, "state": state}
+        return self.tell({"subscription": told}, times=int(changes.get("times", 1)))
+
     def give_back(self, charge: Charge, *, is_told: bool = True) -> None:
         """
         Return a payment's Stars.

@@ -189,6 +189,21 @@ def test_knows_no_other_bots_and_methods(house: House, path: str, status: int) -
     assert (answer.status_code, answer.json()["error_code"]) == (status, status)
 
 
+def test_aiogram_hears_what_a_payer_does_to_a_subscription(house: House) -> None:
+    first = deed(house, "pay", invoice=link(house, subscription_period=2_592_000), user=5, unasked=True)
+
+    async def hear(bot: Bot) -> list[tuple[str, str, int]]:
+        updates = [each.subscription for each in await bot.get_updates() if each.subscription]
+        return [(each.state, each.invoice_payload, each.user.id) for each in updates]
+
+    told = [deed(house, name, charge_id=first["charge_id"]) for name in ("fail", "cancel")]
+    assert deed(house, "renew", charge_id=first["charge_id"])["status"] == "declined"
+    told.append(deed(house, "resume", charge_id=first["charge_id"]))
+    assert all(each["update_id"] for each in told)
+    assert by_aiogram(house, hear) == [("failed", "p-1", 5), ("canceled", "p-1", 5), ("active", "p-1", 5)]
+    assert deed(house, "renew", charge_id=first["charge_id"])["status"] == "paid"
+
+
 def test_a_subscription_goes_on_until_it_is_cancelled(house: House, world: World) -> None:
     address = link(house, subscription_period=2_592_000)
     first = deed(house, "pay", invoice=address, user=5, unasked=True, expires=1_800_000_000)

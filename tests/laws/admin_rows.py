@@ -185,6 +185,8 @@ DEEDS: Final[Mapping[str, Row]] = {
         policy="full",
         confirmed="full 14900 RUB 50 0",
     ),
+    "billing_payment_record_dispute": deed("billing.issue_refund", state="open", reference="letter-1"),
+    "billing_payment_record_refund": deed("billing.issue_refund", amount="1", reference="transfer-1"),
     "billing_paymentevent_replay": deed("billing.change_payment"),
     "billing_refund_send_again": deed("billing.issue_refund"),
     "billing_promocode_generate": Row(
