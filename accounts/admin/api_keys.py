@@ -132,6 +132,7 @@ class ApiKeyAdmin(FactsAdmin[ApiKey]):
         form=IssueForm,
         icon="add",
         explanation=_("The key is shown once, on the next page. Nobody can see it again."),
+        step_up=True,
     )
     def issue(self, request: HttpRequest, form: IssueForm, by: Actor) -> Outcome:
         told = form.cleaned_data
@@ -152,6 +153,7 @@ class ApiKeyAdmin(FactsAdmin[ApiKey]):
         form=RotateForm,
         icon="sync",
         explanation=_("Issues a successor with the same rights and the same end. It is shown once, on the next page."),
+        step_up=True,
     )
     def rotate(self, request: HttpRequest, key: ApiKey, form: RotateForm, by: Actor) -> Outcome:
         overlap = timedelta(hours=form.cleaned_data["overlap_hours"])

@@ -217,25 +217,25 @@ class TestStepUp:
 
     def test_is_needed_ten_minutes_later_and_given_by_a_code(self, clock: TestClock) -> None:
         browser, phone = self.inside(StaffFactory.create())
-        assert credentials(browser.access).is_lately_verified
+        assert credentials(browser.access).is_lately_verified()
         clock.advance(minutes=9, seconds=50)
-        assert credentials(browser.access).is_lately_verified
+        assert credentials(browser.access).is_lately_verified()
         clock.advance(seconds=20)
-        assert not credentials(browser.access).is_lately_verified
+        assert not credentials(browser.access).is_lately_verified()
         assert is_staff(browser), "they are staff all the same"
         assert browser.verifies(phone.shows()).status_code == 204
-        assert credentials(browser.access).is_lately_verified
+        assert credentials(browser.access).is_lately_verified()
 
     def test_is_needed_as_soon_as_the_setting_says(self, clock: TestClock) -> None:
         browser, _phone = self.inside(StaffFactory.create())
         Setting.objects.create(key="accounts.step_up_minutes", value=1, updated_by="tests")
         runtime_settings.forget_cached()
         try:
-            assert credentials(browser.access).is_lately_verified
+            assert credentials(browser.access).is_lately_verified()
             clock.advance(seconds=61)
-            assert not credentials(browser.access).is_lately_verified
+            assert not credentials(browser.access).is_lately_verified()
         finally:
             runtime_settings.forget_cached()
 
     def test_is_asked_of_nobody_who_has_no_factor(self) -> None:
-        assert credentials(opened(StaffFactory.create()).access).is_lately_verified
+        assert credentials(opened(StaffFactory.create()).access).is_lately_verified()
