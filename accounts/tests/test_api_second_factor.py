@@ -16,7 +16,7 @@ from accounts.people import actor_of
 from accounts.tests.factories import STAFF_PASSWORD, StaffFactory, UserFactory, api_key_header, opened
 from accounts.tests.phones import Phone, backup_codes, enrolled
 from accounts.tests.visitors import LOGIN, ME, Visitor, told
-from audit.models import AuditLog
+from audit.models import AdminAlert, AuditLog
 from conftest import TestClock
 from core import runtime_settings
 from core.models import Setting
@@ -122,6 +122,9 @@ class TestGuessing:
         answers = [told(thief.logs_in(olga.login, otp=phone.shows_not())) for thief in thieves]
         assert answers == [REQUIRED] * 10 + [LIMITED] * 2
         assert told(Visitor().logs_in(olga.login, otp=phone.shows())) == LIMITED, "a right code as well"
+        alert = AdminAlert.objects.get()
+        assert (alert.fingerprint, alert.severity) == ("core.limit_reached:auth.otp.account", "warning")
+        assert alert.context["subject"] == str(olga.pk)
         clock.advance(minutes=2)
         assert Visitor().logs_in(olga.login, otp=phone.shows()).status_code == 200
 
