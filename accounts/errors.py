@@ -120,12 +120,6 @@ class EnrolmentRequired(DomainError):
     title = _("Staff need a second factor here. Log in to Admin once, which sets it up.")
 
 
-class StepUpRequired(DomainError):
-    code = "auth.step_up_required"
-    status = 403
-    title = _("Show your second factor again: send a code to POST /api/v1/auth/otp, then repeat the request.")
-
-
 class NoSecondFactor(DomainError):
     code = "auth.no_second_factor"
     title = _("There is no second factor. It is set up in Admin, under Security.")

@@ -49,12 +49,22 @@ REFRESHES_FROM_AN_ADDRESS: Final = register(
     "auth.refresh.ip", 3000, _QUARTER, what="refresh tokens shown", whom=_ADDRESS, keeping="shared"
 )
 PASSWORDS_OF_AN_ACCOUNT: Final = register(
-    "auth.password.account", 10, _QUARTER, what="changes of a password, right or wrong", whom="person"
+    "auth.password.account",
+    10,
+    _QUARTER,
+    what="changes of a password, right or wrong",
+    whom="person",
+    alert=gettext_noop("Somebody guesses, inside an open session, at the password it belongs to."),
 )
 # Whoever guesses codes knows the password already. At ten in a quarter of an hour a day's guesses find one of a million
 # codes, three of which count at a time, with a probability of three in a thousand.
 CODES_OF_AN_ACCOUNT: Final = register(
-    "auth.otp.account", 10, _QUARTER, what="codes of a second factor, right or wrong", whom="person"
+    "auth.otp.account",
+    10,
+    _QUARTER,
+    what="codes of a second factor, right or wrong",
+    whom="person",
+    alert=gettext_noop("Somebody guesses at the second factor of an account whose password or session they have."),
 )
 KEYS_REFUSED_FROM_AN_ADDRESS: Final = register(
     "api_key.refused.ip",

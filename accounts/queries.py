@@ -11,8 +11,10 @@ from django.contrib.auth.models import Permission
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from accounts import errors
-from accounts.models import ApiKey, BackupCode, SecondFactor, Session, User
+from accounts.models import ApiKey, BackupCode, LoginToken, SecondFactor, Session, User
+from accounts.rules import login_tokens
 from accounts.runtime_settings import API_KEY_REQUESTS_PER_MINUTE
+from core import clock
 from core.client_address import network_of
 from core.clock import CoreNow
 from core.models import Setting
@@ -176,6 +178,22 @@ def find_key_in_force(prefix: str) -> KeyInForce | None:
         requests_per_minute=API_KEY_REQUESTS_PER_MINUTE.stored_or_default(row.per_minute),
         is_use_known=row.last_used_at is not None and row.last_used_at > now - _MINUTE,
     )
+
+
+def get_login_token(token: str) -> LoginToken:
+    """
+    A login that waits to be confirmed: a bot shows its browser and address, and asks, before it confirms. Nothing is
+    changed by looking.
+
+    :raises errors.LoginTokenNotFound: the token is unknown or expired
+    :raises errors.LoginTokenUsed: the browser is in already
+    """
+    row = LoginToken.objects.filter(digest=login_tokens.digest(token)).first()
+    if row is None or row.expires_at <= clock.now():
+        raise errors.LoginTokenNotFound
+    if row.used_at:
+        raise errors.LoginTokenUsed
+    return row
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from audit import receivers, sealing
         from audit.models import AuditLog
-        from core import exports, jobs, limits
+        from core import exports, jobs, limits, time_limits
 
         sealing.register(AuditLog, ordering="id")
         jobs.on_dead_letter(receivers.tell_of_dead_letter)
@@ -17,3 +17,4 @@ class AuditConfig(AppConfig):
         exports.on_deed(receivers.record_export)
         limits.on_outage(receivers.tell_of_limits_away)
         limits.on_reached(receivers.tell_of_limit_reached)
+        time_limits.on_ended(receivers.tell_of_ended_transaction)

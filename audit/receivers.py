@@ -1,12 +1,20 @@
 """What the floor below announces, made visible: dead jobs become alerts, decisions about jobs become deeds."""
 
+from typing import Final
+
 from django.utils.translation import gettext_noop
 
 from audit.operations import alerts, records
-from core.actors import Actor, under
+from core.actors import Actor, circumstances, under
 from core.exports import Deed
 from core.jobs import DeadLetter, Decision
 from core.limits import Limit
+from core.time_limits import Ended
+
+_ENDED: Final[dict[Ended, str]] = {
+    "idle": gettext_noop("A transaction lay open without a statement for too long and was ended."),
+    "long": gettext_noop("A transaction took too long and was ended."),
+}
 
 
 def tell_of_dead_letter(letter: DeadLetter, /, *, by: Actor) -> None:
@@ -71,4 +79,17 @@ def tell_of_limit_reached(limit: Limit, subject: str, /) -> None:
         title=limit.alert,
         limit=limit.name,
         subject=subject[:200],
+    )
+
+
+def tell_of_ended_transaction(ended: Ended, /) -> None:
+    """Tell the operators that PostgreSQL has ended a transaction: what lay open kept others' rows waiting."""
+    around = circumstances()
+    alerts.raise_alert(
+        f"core.transaction_ended:{ended}",
+        severity="warning",
+        title=_ENDED[ended],
+        door=around.door,
+        request_id=around.request_id,
+        by=str(around.actor or ""),
     )

@@ -213,21 +213,24 @@ def advice_without_database() -> str | None:
     return _("The embedded PostgreSQL is not running. Start it: python manage.py pg start")
 
 
-def time_limits(variable: str, text: str) -> tuple[float, float, float]:
+def time_limits(variable: str, text: str) -> tuple[float, ...]:
     """
-    Three numbers of seconds, separated by commas: for a statement, for a lock, for an idle transaction; 0 is no limit.
+    Numbers of seconds, separated by commas: for a statement, for a lock, for an idle transaction and, if there is a
+    fourth one, for a transaction in all; 0 is no limit.
 
     :param variable: where ``text`` was read
     :raises ImproperlyConfigured: they are something else
     """
     try:
-        statement, lock, idle = (float(part) for part in text.split(","))
+        limits = tuple(float(part) for part in text.split(","))
     except ValueError:
-        statement = lock = idle = -1.0
+        limits = ()
     # A limit of less than a millisecond would be none to PostgreSQL.
-    if not all(each == 0 or 0.001 <= each <= 86_400 for each in (statement, lock, idle)):
-        raise ImproperlyConfigured(f"{variable} is {text!r}; it must be three numbers of seconds, like 5,1,10")
-    return statement, lock, idle
+    if len(limits) not in {3, 4} or not all(each == 0 or 0.001 <= each <= 86_400 for each in limits):
+        raise ImproperlyConfigured(
+            f"{variable} is {text!r}; it must be three or four numbers of seconds, like 5,1,10 or 5,1,10,30"
+        )
+    return limits
 
 
 def session_hours(text: str) -> tuple[int, int]:

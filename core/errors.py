@@ -87,6 +87,12 @@ class CredentialsInvalid(DomainError):
     title = _("The credentials are not valid.")
 
 
+class StepUpRequired(DomainError):
+    code = "auth.step_up_required"
+    status = 403
+    title = _("Show your second factor again: send a code to POST /api/v1/auth/otp, then repeat the request.")
+
+
 class RateLimited(DomainError):
     code = "common.rate_limited"
     status = 429

@@ -7,22 +7,34 @@ A statement that runs out of time, or waits too long for a lock, is refused by t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import psycopg
+import structlog
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import Error as DatabaseFailure
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from core.actors import circumstances
 
+# What a transaction that the server ended had done: lain open without a statement, or gone on for too long.
+Ended = Literal["idle", "long"]
+OnEnded = Callable[[Ended], object]
+
 _ATTRIBUTE: Final = "_dvorik_time_limits"
 # For the session: a connection keeps them from one request to the next.
-_SET: Final = """
-    SELECT set_config('statement_timeout', %s::text, false), set_config('lock_timeout', %s::text, false),
-        set_config('idle_in_transaction_session_timeout', %s::text, false)
-"""
+_SET: Final = "set_config(%s::text, %s::text, false)"
+# The first server that ends a transaction for its length, whatever it does meanwhile.
+_ENDS_LONG_ONES: Final = 170_000
+_STATES: Final[dict[str, Ended]] = {"25P03": "idle", "25P04": "long"}
+
+_on_ended: Final[list[OnEnded]] = []
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +45,28 @@ class TimeLimits:
     :param statement: how long one statement may take
     :param lock: how long it may wait for each lock
     :param idle: how long a transaction may lie open without a statement
+    :param transaction: how long it may go on in all, where the server is PostgreSQL 17 or newer
     """
 
     statement: float = 0
     lock: float = 0
     idle: float = 0
+    transaction: float = 0
+
+    def as_configuration(self, server_version: int) -> dict[str, str]:
+        """
+        What a server is told.
+
+        :param server_version: as libpq numbers it: ``170002``
+        """
+        told = {
+            "statement_timeout": self.statement,
+            "lock_timeout": self.lock,
+            "idle_in_transaction_session_timeout": self.idle,
+        }
+        if server_version >= _ENDS_LONG_ONES:
+            told["transaction_timeout"] = self.transaction
+        return {name: f"{round(seconds * 1000)}ms" for name, seconds in told.items()}
 
 
 _NONE: Final = TimeLimits()
@@ -65,6 +94,29 @@ def connect() -> None:
     connection_created.connect(_on_connection, dispatch_uid="core.time_limits")
 
 
+def on_ended(callback: OnEnded) -> OnEnded:
+    """Have a function called with why the server has ended a transaction."""
+    _on_ended.append(callback)
+    return callback
+
+
+def tell_of_ended(failure: BaseException) -> None:
+    """
+    Tell the listeners if a failure means that the server has ended a transaction, which ended its connection, too: they
+    are told over another one. It never raises.
+    """
+    cause = failure if isinstance(failure, psycopg.Error) else failure.__cause__
+    ended = _STATES.get(str(cause.sqlstate)) if isinstance(cause, psycopg.Error) else None
+    if ended is None:
+        return
+    try:
+        connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+        for listener in _on_ended:
+            listener(ended)
+    except DatabaseFailure as unheard:
+        log.warning("transaction_ended_not_told", ended=ended, error=type(unheard).__name__)
+
+
 def _on_connection(connection: BaseDatabaseWrapper, **_sent: Any) -> None:
     setattr(connection, _ATTRIBUTE, None)
     _tell(connection, of_door(circumstances().door))
@@ -75,10 +127,10 @@ def _tell(connection: BaseDatabaseWrapper, limits: TimeLimits) -> None:
     # A fresh connection has whatever the server gives to everybody, which commands are not to change.
     if kept == limits or (kept is None and limits == _NONE):
         return
+    told = limits.as_configuration(connection.connection.info.server_version)
     with connection.cursor() as cursor:
-        cursor.execute(_SET, [_milliseconds(each) for each in (limits.statement, limits.lock, limits.idle)])
+        cursor.execute(
+            f"SELECT {', '.join([_SET] * len(told))}",
+            [each for name_and_value in told.items() for each in name_and_value],
+        )
     setattr(connection, _ATTRIBUTE, limits)
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{round(seconds * 1000)}ms"

@@ -19,9 +19,10 @@ from accounts import queries
 from accounts.models import ApiKey, User
 from accounts.operations import api_keys
 from accounts.scopes import SCOPES
+from audit.models import AuditLog
 from core.actors import Actor
 from core.admin.deeds import Outcome, Shown, deed, list_deed
-from core.admin.display import Text, badge, change_url, code, moment, object_link
+from core.admin.display import Text, badge, change_url, code, link, list_url, moment, object_link
 from core.admin.facts import FactsAdmin
 from core.admin.forms import DeedForm, ReasonField, ReasonForm, integer_widget, text_widget
 from core.admin.search import PER_FINDER, Hit, register_finder
@@ -132,6 +133,7 @@ class ApiKeyAdmin(FactsAdmin[ApiKey]):
         form=IssueForm,
         icon="add",
         explanation=_("The key is shown once, on the next page. Nobody can see it again."),
+        step_up=True,
     )
     def issue(self, request: HttpRequest, form: IssueForm, by: Actor) -> Outcome:
         told = form.cleaned_data
@@ -152,6 +154,7 @@ class ApiKeyAdmin(FactsAdmin[ApiKey]):
         form=RotateForm,
         icon="sync",
         explanation=_("Issues a successor with the same rights and the same end. It is shown once, on the next page."),
+        step_up=True,
     )
     def rotate(self, request: HttpRequest, key: ApiKey, form: RotateForm, by: Actor) -> Outcome:
         overlap = timedelta(hours=form.cleaned_data["overlap_hours"])
@@ -180,6 +183,7 @@ class ApiKeyAdmin(FactsAdmin[ApiKey]):
             (_("expires"), moment(row.expires_at)),
             (_("last used"), moment(row.last_used_at)),
             (_("revoked"), moment(row.revoked_at)),
+            (_("audit log"), link(list_url(AuditLog, actor_kind="api_key", actor_id=row.pk), _("What it did"))),
         )
 
     @admin.display(description=_("begins with"))

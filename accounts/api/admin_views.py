@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import queries, superadmins
-from accounts.api.permissions import LatelyVerified, ManagesStaff
+from accounts.api.permissions import ManagesStaff
 from accounts.api.session_serializers import PasswordField
 from accounts.errors import (
     LastSuperadmin,
@@ -19,7 +19,6 @@ from accounts.errors import (
     NotYourself,
     PasswordTooWeak,
     RoleUnknown,
-    StepUpRequired,
     UserNotFound,
 )
 from accounts.models import User
@@ -28,8 +27,10 @@ from accounts.roles import ROLES
 from core.api.declarations import Example, documented
 from core.api.fields import BoolField, IdField, MomentField, TextField
 from core.api.pagination import Keyset, paged
+from core.api.permissions import LatelyVerified
 from core.api.serializers import ListParams, StrictSerializer
 from core.api.views import ApiView
+from core.errors import StepUpRequired
 
 OLGA: Final = {
     "id": "01980f2a-3b4c-7d5e-8f90-123456789abf",

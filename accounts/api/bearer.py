@@ -44,7 +44,6 @@ class PersonCredentials:
     now: datetime
     scopes: frozenset[str] = frozenset()
 
-    @property
     def is_lately_verified(self) -> bool:
         """Whether a second factor was shown so lately that grave deeds need not ask; true where there is none."""
         return second_factors.is_recent(

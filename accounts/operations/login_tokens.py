@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from hashlib import sha256
 
 from accounts import errors, locks
 from accounts.models import LoginToken, Session, User
@@ -14,6 +13,7 @@ from accounts.operations import sessions
 from accounts.operations.sessions import Tokens
 from accounts.people import actor_of
 from accounts.rules import clients
+from accounts.rules.login_tokens import digest
 from audit.operations import records
 from core import clock
 from core.actors import Actor, circumstances
@@ -46,8 +46,8 @@ def issue(*, user_agent: str, by: Actor) -> Issued:
     """
     token, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     row = LoginToken.objects.create(
-        digest=_digest(token),
-        nonce_digest=_digest(nonce),
+        digest=digest(token),
+        nonce_digest=digest(nonce),
         user_agent=clients.name(user_agent),
         ip=circumstances().ip,
         expires_at=clock.now() + LIFETIME,
@@ -58,8 +58,8 @@ def issue(*, user_agent: str, by: Actor) -> Issued:
 @operation
 def confirm(*, token: str, telegram_id: int, by: Actor) -> LoginToken:
     """
-    Say, for the owner of a Telegram id whom the bot has asked, that it is they who log in. Saying it again changes
-    nothing.
+    Say, for the owner of a Telegram id whom the bot has asked (:func:`accounts.queries.get_login_token`), that it is
+    they who log in. Saying it again changes nothing.
 
     :param by: the bot
     :raises errors.LoginTokenNotFound: the token is unknown or expired
@@ -73,7 +73,7 @@ def confirm(*, token: str, telegram_id: int, by: Actor) -> LoginToken:
         raise errors.UserNotFound
     if not user.is_active:
         raise errors.UserKeptOut
-    row = locks.login_token(_digest(token))
+    row = locks.login_token(digest(token))
     if row.expires_at <= clock.now():
         raise errors.LoginTokenNotFound
     if row.used_at:
@@ -99,10 +99,10 @@ def redeem(*, token: str, nonce: str, user_agent: str, by: Actor) -> Tokens | No
     :raises errors.UserKeptOut: the person may not come in any more
     """
     try:
-        row = locks.login_token(_digest(token))
+        row = locks.login_token(digest(token))
     except errors.LoginTokenNotFound as unknown:
         raise errors.LoginTokenInvalid from unknown
-    if not hmac.compare_digest(bytes(row.nonce_digest), _digest(nonce)):
+    if not hmac.compare_digest(bytes(row.nonce_digest), digest(nonce)):
         raise errors.LoginTokenInvalid
     if row.used_at:
         raise errors.LoginTokenUsed
@@ -119,7 +119,3 @@ def purge_expired(*, by: Actor) -> int:
     """Delete the login tokens that have expired an hour ago, and say how many."""
     gone, _of_which = LoginToken.objects.filter(expires_at__lt=CoreNow() - 12 * LIFETIME).delete()
     return gone
-
-
-def _digest(text: str) -> bytes:
-    return sha256(text.encode(errors="surrogatepass")).digest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from accounts.roles import ROLES
 from accounts.rules import keys
 from accounts.tests.factories import ApiKeyFactory, MembershipFactory, StaffFactory, UserFactory
 from audit.models import AuditLog
+from audit.tests.factories import AuditLogFactory
 from core import clock
 from core.tests.operators import Operator, errors_of
 
@@ -71,6 +73,19 @@ class TestIssuing:
     def test_is_for_superadmins(self, role: str) -> None:
         assert Operator(role).do_to_list(ApiKey, "issue", **ASKED).status_code == 403
         assert not ApiKey.objects.exists()
+
+
+class TestThePage:
+    def test_leads_to_all_that_the_key_did_and_nobody_else(self) -> None:
+        owner, operator = UserFactory.create(), Operator("viewer")
+        key, other = ApiKeyFactory.create(owner=owner), ApiKeyFactory.create(owner=owner)
+        mine, _theirs = (
+            AuditLogFactory.create(user_id=owner.pk, actor={"kind": "api_key", "id": str(each.pk), "label": each.name})
+            for each in (key, other)
+        )
+        [url] = re.findall(r'href="([^"]*actor_id=[^"]*)"', operator.page(key).content.decode())
+        answer = operator.client.get(unescape(url))
+        assert list(answer.context["cl"].result_list) == [mine]
 
 
 class TestRevoking:

@@ -14,6 +14,7 @@ from django.test import override_settings
 from accounts.limits import LOGINS_FROM_AN_ADDRESS, LOGINS_OF_AN_ACCOUNT
 from accounts.tests.factories import StaffFactory, UserFactory, opened
 from accounts.tests.visitors import Visitor, told
+from audit.models import AdminAlert
 from conftest import TestClock
 from core.tests.buckets import fill
 from core.tests.racing import race
@@ -159,10 +160,14 @@ class TestForgedAddresses:
 
 class TestOtherTries:
     def test_at_a_password_are_slowed_down(self) -> None:
-        olga = Visitor(access=opened(StaffFactory.create()).access)
+        person = StaffFactory.create()
+        olga = Visitor(access=opened(person).access)
         body = {"old": "x", "new": "purple monkey dishwasher"}
         answers = [told(olga.post("/api/v1/auth/password", body)) for _guess in range(11)]
         assert answers == [(403, "auth.password_wrong")] * 10 + [LIMITED]
+        alert = AdminAlert.objects.get()
+        assert alert.fingerprint == "core.limit_reached:auth.password.account"
+        assert alert.context["subject"] == str(person.pk)
 
     def test_to_begin_logins_are_slowed_down(self) -> None:
         statuses = [Visitor().post("/api/v1/auth/login-token").status_code for _try in range(61)]

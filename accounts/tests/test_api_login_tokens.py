@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from accounts import errors
+from accounts import errors, queries
 from accounts.models import LoginToken, Session
 from accounts.operations import login_tokens, users
 from accounts.tests.factories import ADDRESS, BROWSER, UserFactory
@@ -173,14 +174,51 @@ class TestTheBot:
 
         assert race(*[lambda each=each: say(each.telegram_id) for each in people]).count(True) == 1
 
+    def test_is_shown_the_browser_and_its_address_before_it_asks(self, clock: TestClock) -> None:
+        anna, browser = UserFactory.create(), Visitor()
+        token = begun(browser)
+        before = LoginToken.objects.values().get()
+        waiting = queries.get_login_token(token)
+        assert (waiting.ip, waiting.user_agent) == (ADDRESS, BROWSER)
+        assert LoginToken.objects.values().get() == before
+        assert not AuditLog.objects.filter(action__startswith="login_token.").exists()
+
+        confirm(token, anna.telegram_id)
+        asks(browser, token)
+        with pytest.raises(errors.LoginTokenUsed):
+            queries.get_login_token(token)
+        late = begun(browser)
+        clock.advance(minutes=5)
+        for gone in (late, "nothing", "\ud800"):
+            with pytest.raises(errors.LoginTokenNotFound):
+                queries.get_login_token(gone)
+
+    @pytest.mark.parametrize("said", ["no\n", "\n", "yesterday\n", ""])
+    def test_asks_at_the_command_line_and_lets_nobody_in_without_a_yes(
+        self, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        anna, token = UserFactory.create(), begun(Visitor())
+        monkeypatch.setattr("sys.stdin", StringIO(said))
+        with pytest.raises(CommandError):
+            call_command("confirm_login", f"--telegram-id={anna.telegram_id}", "--", token)
+        assert ADDRESS in capsys.readouterr().out
+        assert LoginToken.objects.get().confirmed_at is None
+
+    def test_lets_in_at_the_command_line_whoever_says_yes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        anna, browser = UserFactory.create(), Visitor()
+        token = begun(browser)
+        monkeypatch.setattr("sys.stdin", StringIO("Yes\n"))
+        call_command("confirm_login", f"--telegram-id={anna.telegram_id}", "--", token)
+        assert asks(browser, token).status_code == 200
+
     def test_is_stood_in_for_by_a_command(self, capsys: pytest.CaptureFixture[str]) -> None:
         anna, browser = UserFactory.create(), Visitor()
         token = begun(browser)
-        call_command("confirm_login", f"--telegram-id={anna.telegram_id}", "--", token)
+        call_command("confirm_login", f"--telegram-id={anna.telegram_id}", "--yes", "--", token)
         assert ADDRESS in capsys.readouterr().out
         assert asks(browser, token).status_code == 200
         with pytest.raises(CommandError, match=r"auth\.login_token_used"):
-            call_command("confirm_login", f"--telegram-id={anna.telegram_id}", "--", token)
+            call_command("confirm_login", f"--telegram-id={anna.telegram_id}", "--yes", "--", token)
 
 
 class TestPurging:

@@ -16,7 +16,7 @@ from accounts.people import actor_of
 from accounts.tests.factories import STAFF_PASSWORD, StaffFactory, UserFactory, api_key_header, opened
 from accounts.tests.phones import Phone, backup_codes, enrolled
 from accounts.tests.visitors import LOGIN, ME, Visitor, told
-from audit.models import AuditLog
+from audit.models import AdminAlert, AuditLog
 from conftest import TestClock
 from core import runtime_settings
 from core.models import Setting
@@ -122,6 +122,9 @@ class TestGuessing:
         answers = [told(thief.logs_in(olga.login, otp=phone.shows_not())) for thief in thieves]
         assert answers == [REQUIRED] * 10 + [LIMITED] * 2
         assert told(Visitor().logs_in(olga.login, otp=phone.shows())) == LIMITED, "a right code as well"
+        alert = AdminAlert.objects.get()
+        assert (alert.fingerprint, alert.severity) == ("core.limit_reached:auth.otp.account", "warning")
+        assert alert.context["subject"] == str(olga.pk)
         clock.advance(minutes=2)
         assert Visitor().logs_in(olga.login, otp=phone.shows()).status_code == 200
 
@@ -217,25 +220,25 @@ class TestStepUp:
 
     def test_is_needed_ten_minutes_later_and_given_by_a_code(self, clock: TestClock) -> None:
         browser, phone = self.inside(StaffFactory.create())
-        assert credentials(browser.access).is_lately_verified
+        assert credentials(browser.access).is_lately_verified()
         clock.advance(minutes=9, seconds=50)
-        assert credentials(browser.access).is_lately_verified
+        assert credentials(browser.access).is_lately_verified()
         clock.advance(seconds=20)
-        assert not credentials(browser.access).is_lately_verified
+        assert not credentials(browser.access).is_lately_verified()
         assert is_staff(browser), "they are staff all the same"
         assert browser.verifies(phone.shows()).status_code == 204
-        assert credentials(browser.access).is_lately_verified
+        assert credentials(browser.access).is_lately_verified()
 
     def test_is_needed_as_soon_as_the_setting_says(self, clock: TestClock) -> None:
         browser, _phone = self.inside(StaffFactory.create())
         Setting.objects.create(key="accounts.step_up_minutes", value=1, updated_by="tests")
         runtime_settings.forget_cached()
         try:
-            assert credentials(browser.access).is_lately_verified
+            assert credentials(browser.access).is_lately_verified()
             clock.advance(seconds=61)
-            assert not credentials(browser.access).is_lately_verified
+            assert not credentials(browser.access).is_lately_verified()
         finally:
             runtime_settings.forget_cached()
 
     def test_is_asked_of_nobody_who_has_no_factor(self) -> None:
-        assert credentials(opened(StaffFactory.create()).access).is_lately_verified
+        assert credentials(opened(StaffFactory.create()).access).is_lately_verified()

@@ -74,6 +74,29 @@ class EntityIdFilter(TextFilter):
         return queryset.filter(_of_entity(text))
 
 
+class KindFilter(admin.SimpleListFilter):
+    """The kind of whoever did it: people, keys, jobs, the shell, the system itself."""
+
+    title = _("who")
+    parameter_name = "actor_kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
+        return list(KINDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(actor_kind=self.value()) if self.value() else queryset
+
+
+class ActorFilter(TextFilter):
+    """Whoever did it themselves: a key and not its owner, a job and not who asked for it."""
+
+    title = _("id of who did it")
+    parameter_name = "actor_id"
+
+    def narrow(self, queryset: QuerySet[Any], text: str) -> QuerySet[Any]:
+        return queryset.filter(actor_id=text)
+
+
 class PersonFilter(TextFilter):
     title = _("person's id")
     parameter_name = "user"
@@ -98,13 +121,17 @@ class AuditLogAdmin(ExportsAdmin[AuditLog], FactsAdmin[AuditLog]):
     shows_history = False
     list_display = ("at", "who", "what", "entity", "changed", "reason", "door")
     list_display_links = ("at",)
-    list_filter = (EntityFilter, EntityIdFilter, PersonFilter, ActionFilter, MomentRangeFilter)
+    list_filter = (EntityFilter, EntityIdFilter, KindFilter, ActorFilter, PersonFilter, ActionFilter, MomentRangeFilter)
     search_fields = ("action",)
     search_help_text = _("An action's code, or the id of an entity, a person or a request")
     columns_of_changes: ClassVar[Sequence[Column]] = (Column(_("field")), Column(_("before")), Column(_("after")))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditLog]:
-        return super().get_queryset(request).alias(request=KT("metadata__request_id"))
+        return (
+            super()
+            .get_queryset(request)
+            .alias(request=KT("metadata__request_id"), actor_kind=KT("actor__kind"), actor_id=KT("actor__id"))
+        )
 
     def get_keyset(self, request: HttpRequest) -> tuple[str, ...]:
         # Ids grow with the moments; each order has the index that its filters need.

@@ -47,6 +47,9 @@ class AuditLog(models.Model):
             models.Index(fields=["action", "-id"], name="audit_auditlog_by_action"),
             models.Index(fields=["-created_at", "-id"], name="audit_auditlog_by_moment"),
             models.Index(KT("metadata__request_id"), "id", name="audit_auditlog_by_request"),
+            # One by one: a key's id needs no kind beside it, and the shell's deeds have many ids.
+            models.Index(KT("actor__kind"), "id", name="audit_auditlog_by_kind"),
+            models.Index(KT("actor__id"), "id", name="audit_auditlog_by_actor"),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from audit.admin.wording import changes_of, deed_in_words, needs_currency
@@ -17,6 +19,7 @@ from audit.tests.factories import AdminAlertFactory, AuditLogFactory, DeliveryFa
 from audit.tests.sealed import as_the_owner, seal_everything
 from conftest import TestClock
 from core.actors import SYSTEM
+from core.database_roles import as_owner
 from core.tests.guards import execute
 from core.tests.operators import Operator, errors_of
 
@@ -139,6 +142,53 @@ class TestTheList:
         assert listed(operator, user=person) == [mine]
         assert listed(operator, action="billing.tariff.updated") == [mine]
         assert listed(operator, user="no id", action="billing.tariff.updated") == []
+
+    def test_is_narrowed_by_who_did_it_whoever_stands_behind_it(self) -> None:
+        operator = Operator()
+        person = str(operator.user.pk)
+        acting = {
+            "user": record(user_id=person, actor={"kind": "user", "id": person, "label": "olga"}),
+            "shell": record(user_id=person, actor={"kind": "shell", "id": person, "label": "olga"}),
+            "api_key": record(user_id=person, actor={"kind": "api_key", "id": "key-1", "label": "Bot"}),
+            "job": record(user_id=person, actor={"kind": "job", "id": "core.tick", "label": "core.tick"}),
+            "system": record(actor={"kind": "system", "id": "provider:stripe", "label": "Stripe"}),
+        }
+        for kind, row in acting.items():
+            assert listed(operator, actor_kind=kind, action="test.thing.done") == [row]
+        assert listed(operator, actor_id="key-1") == [acting["api_key"]]
+        assert listed(operator, actor_id="core.tick", action="test.thing.done") == [acting["job"]]
+        assert listed(operator, actor_id=person, actor_kind="shell") == [acting["shell"]]
+        assert listed(operator, actor_id="key-1", actor_kind="job") == []
+
+    @pytest.mark.parametrize(
+        ("query", "index"),
+        [
+            ({"actor_kind": "shell"}, "audit_auditlog_by_kind"),
+            ({"actor_id": "key-1"}, "audit_auditlog_by_actor"),
+            ({"actor_kind": "api_key", "actor_id": "key-1"}, "audit_auditlog_by_actor"),
+        ],
+        ids=str,
+    )
+    def test_reads_who_did_it_from_an_index_in_the_list_s_order(self, query: dict[str, str], index: str) -> None:
+        execute(
+            "INSERT INTO audit_auditlog (actor, action, entity_type, entity_id, metadata) "
+            "SELECT jsonb_build_object('kind', CASE WHEN mod(n, 100) = 0 THEN 'shell' ELSE 'api_key' END, "
+            "'id', 'key-' || mod(n, 200), 'label', 'x'), 'test.thing.done', 'test.thing', n::text, '{}' "
+            "FROM generate_series(1, 5000) n"
+        )
+        operator = Operator("viewer")
+        with CaptureQueriesContext(connection) as captured:
+            assert len(listed(operator, **query)) >= 25
+        [asked] = [each["sql"] for each in captured if 'FROM "audit_auditlog"' in each["sql"]]
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("ANALYZE audit_auditlog")
+            # What the planner would make of a table that is longer than a test's.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+            cursor.execute(f"EXPLAIN {asked}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert index in plan, plan
+        assert "Sort" not in plan, plan
 
     def test_is_narrowed_by_days_of_the_house_s_time_zone(self) -> None:
         def at(day: str) -> AuditLog:

@@ -119,6 +119,7 @@ class SettingAdmin(FactsAdmin[Setting]):
         icon="edit",
         variant="primary",
         explanation=_("The new value is in force everywhere within a second."),
+        step_up=True,
     )
     def change_value(self, request: HttpRequest, setting: Setting, form: ValueForm, by: Actor) -> Outcome:
         definition = form.definition
@@ -135,6 +136,7 @@ class SettingAdmin(FactsAdmin[Setting]):
         permission="set",
         icon="undo",
         explanation=_("The default is in force again everywhere within a second."),
+        step_up=True,
     )
     def reset(self, request: HttpRequest, setting: Setting, form: ReasonForm, by: Actor) -> Outcome:
         operations.reset(key=setting.key, reason=form.cleaned_data["reason"], by=by)

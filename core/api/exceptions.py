@@ -14,7 +14,7 @@ from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf_exceptions
 
-from core import errors
+from core import errors, time_limits
 from core.api import errors as http_errors
 from core.api import problems
 from core.database import refusal_for
@@ -80,6 +80,7 @@ def _of_database(exception: Any) -> errors.DomainError | None:
         return None
     DATABASE_FAILURES.labels(state or "connection").inc()
     log.warning("database_unavailable", sqlstate=state or "", error=type(cause or exception).__name__)
+    time_limits.tell_of_ended(exception)
     return errors.Unavailable(retry_after=RETRY_SECONDS)
 
 

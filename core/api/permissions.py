@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, runtime_checkable
 from uuid import UUID
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from core.actors import Actor
-from core.errors import DomainError, NotAuthenticated, NotFound, PermissionDenied
+from core.errors import DomainError, NotAuthenticated, NotFound, PermissionDenied, StepUpRequired
 
 if TYPE_CHECKING:
     # DRF's views read their default permissions, which are these, while they are being imported.
@@ -61,6 +61,9 @@ class Person(Credentials, Protocol):
 
     def holds(self, permission: str) -> bool:
         """Whether they may act as staff here, and a role of theirs has the permission now."""
+
+    def is_lately_verified(self) -> bool:
+        """Whether a second factor was shown so lately that grave deeds need not ask; true where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,24 @@ class MayCall(BasePermission):
         """
         callers = self.callers(str(request.method))
         view.admission = callers.admit(request.auth, view.kwargs)  # type: ignore[attr-defined]  # ApiView has it
+        return True
+
+
+class LatelyVerified(BasePermission):
+    """
+    People who have shown their second factor lately, for grave changes; reading asks nobody, and servers have none. Who
+    has none is not asked: where everybody must have one, who has none is no staff in the first place.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """
+        Always true for whom the factor counts.
+
+        :raises core.errors.StepUpRequired: the second factor was shown too long ago, or never
+        """
+        is_change = request.method not in SAFE_METHODS
+        if is_change and isinstance(request.auth, Person) and not request.auth.is_lately_verified():
+            raise StepUpRequired
         return True
 
 

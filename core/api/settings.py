@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from core import errors, queries, runtime_settings
 from core.api.declarations import Example, documented
 from core.api.fields import MetadataField, MomentField, TextField
-from core.api.permissions import STAFF, by_method, may
+from core.api.permissions import STAFF, LatelyVerified, by_method, may
 from core.api.serializers import StrictSerializer
 from core.api.views import ApiView
 from core.money import Money
@@ -121,7 +121,7 @@ class SettingListView(ApiView):
 
 
 class SettingView(ApiView):
-    permission_classes = [by_method(GET=_READ, PATCH=_CHANGE)]
+    permission_classes = [by_method(GET=_READ, PATCH=_CHANGE), LatelyVerified]
 
     @documented(
         summary="One runtime setting",
@@ -139,29 +139,35 @@ class SettingView(ApiView):
         operation_id="settings_change",
         body=SettingChangeSerializer,
         answers={200: SettingSerializer},
-        errors=[errors.SettingUnknown, errors.SettingInvalid],
+        errors=[errors.SettingUnknown, errors.SettingInvalid, errors.StepUpRequired],
         examples=[Example("a shorter wait", body={"value": 120, "reason": "A sale"}, answer=_EXAMPLE)],
     )
     def patch(self, request: Request, key: str) -> Response:
-        """The new value is in force everywhere within a second; the audit log keeps both, unless it is a secret."""
+        """
+        The new value is in force everywhere within a second; the audit log keeps both, unless it is a secret.
+        Colleagues are asked for their second factor.
+        """
         body = self.body()
         operations.change(key=key, value=body["value"], by=self.actor, reason=_reason(body))
         return _answer(queries.get_setting(key))
 
 
 class SettingsBulkUpdateView(ApiView):
-    permission_classes = [_CHANGE]
+    permission_classes = [_CHANGE, LatelyVerified]
 
     @documented(
         summary="Change several runtime settings, all or none",
         operation_id="settings_bulk_update",
         body=SettingsChangeSerializer,
         answers={200: SettingListSerializer},
-        errors=[errors.SettingUnknown, errors.SettingInvalid],
+        errors=[errors.SettingUnknown, errors.SettingInvalid, errors.StepUpRequired],
         examples=[Example("one of them", body={"settings": {_LIFETIME: 120}}, answer={"results": [_EXAMPLE]})],
     )
     def post(self, request: Request) -> Response:
-        """All values are in force within a second, or none is, and each that does not fit is named."""
+        """
+        All values are in force within a second, or none is, and each that does not fit is named. Colleagues are asked
+        for their second factor.
+        """
         body = self.body()
         values = body["settings"]
         operations.change_many(values=values, by=self.actor, reason=_reason(body))

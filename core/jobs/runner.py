@@ -184,6 +184,8 @@ def _failed(claimed: Claim, error: Exception, pause_after_first: float) -> Outco
     # The handler may have failed because the server went away.
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
+    with under(door="job", actor=claimed.actor):
+        time_limits.tell_of_ended(error)
     text = _storable("".join(traceback.format_exception(error)))
     chance = random.random()  # noqa: S311 (jitter needs no secrecy)
     with transaction.atomic(), connection.cursor() as cursor:

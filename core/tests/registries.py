@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core import runtime_settings
+from core import runtime_settings, time_limits
 from core.jobs import registry
 from core.limits import outages
 
@@ -22,6 +22,7 @@ def restored() -> Iterator[None]:
             registry._on_decision,
             outages._on_outage,
             outages._on_reached,
+            time_limits._on_ended,
             runtime_settings._definitions,
         )
     ]

@@ -30,6 +30,13 @@ def fresh_connection() -> Iterator[None]:
     connection.close()
 
 
+@pytest.fixture
+def server_ends_long_ones() -> None:
+    with connection.cursor():
+        if connection.connection.info.server_version < 170_000:
+            pytest.skip("PostgreSQL 17 was the first to end transactions for their length")
+
+
 def kept() -> tuple[str, ...]:
     """What the connection says itself."""
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -89,6 +96,27 @@ def test_what_a_rolled_back_transaction_would_take_back_is_not_set_in_it() -> No
     with under(door="admin"):
         time_limits.keep()
         assert kept() == ("30s", "2s", "30s")
+
+
+def test_a_transaction_has_a_limit_where_the_server_knows_of_it() -> None:
+    limits = time_limits.TimeLimits(5, 1, 10, 30)
+    of_all = {
+        "statement_timeout": "5000ms",
+        "lock_timeout": "1000ms",
+        "idle_in_transaction_session_timeout": "10000ms",
+    }
+    assert limits.as_configuration(150_014) == limits.as_configuration(160_009) == of_all
+    assert limits.as_configuration(170_000) == of_all | {"transaction_timeout": "30000ms"}
+
+
+@pytest.mark.usefixtures("server_ends_long_ones")
+def test_a_connection_follows_the_limit_of_transactions_as_well() -> None:
+    with override_settings(TIME_LIMITS={"api": (5, 1, 10, 30), "admin": (30, 2, 30)}):
+        for door, wanted in (("api", "30s"), ("admin", "0"), ("api", "30s"), ("shell", "0")):
+            with under(door=door), connection.cursor() as cursor:
+                time_limits.keep()
+                cursor.execute("SHOW transaction_timeout")
+                assert cursor.fetchone()[0] == wanted, door
 
 
 def test_requests_keep_those_of_their_door(client: Client) -> None:

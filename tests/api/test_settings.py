@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.tests.factories import api_key_header
+from accounts.tests.factories import StaffFactory, api_key_header
+from accounts.tests.phones import enrolled
+from accounts.tests.visitors import Visitor, told
 from audit.models import AuditLog
+from conftest import TestClock
 from core import runtime_settings
 from core.models import Setting
 from core.tests import registries
@@ -149,3 +152,30 @@ def test_never_shows_a_secret(staff: Client) -> None:
     refused = patch(staff, SECRET, value=CANARY * 1000)
     assert refused.status_code == 400
     assert CANARY not in refused.text
+
+
+def test_people_show_their_factor_again_before_a_change(clock: TestClock) -> None:
+    olga = StaffFactory.create(role="superadmin")
+    phone, browser = enrolled(olga), Visitor()
+    assert browser.logs_in(olga.login, otp=phone.shows()).status_code == 200
+    clock.advance(minutes=10)
+    assert browser.get(URL).status_code == 200
+    needed = (403, "auth.step_up_required")
+    one, many = {"value": 60}, {"settings": {"accounts.step_up_minutes": 60}}
+    assert told(browser.patch(f"{URL}/accounts.step_up_minutes", one)) == needed
+    assert told(browser.post(f"{URL}/bulk-update", many)) == needed
+    assert not Setting.objects.exists()
+
+    browser.verifies(phone.shows())
+    assert browser.patch(f"{URL}/accounts.step_up_minutes", one).status_code == 200
+    assert browser.client.post(
+        f"{URL}/bulk-update",
+        many,
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {browser.access}"},
+    ).json()["results"]
+
+
+def test_servers_have_no_factor_to_show(staff: Client) -> None:
+    enrolled(StaffFactory.create(role="superadmin"))
+    assert patch(staff, "accounts.step_up_minutes", value=60).status_code == 200

@@ -30,11 +30,14 @@ def test_needs_no_variable_at_all() -> None:
     assert settings_with().stdout == "fine\n"
 
 
-@pytest.mark.parametrize("text", ["5", "5,1", "5,1,x", "5,1,-1", "5,1,0.0001", "5,1,nan", "5,1,inf", "5;1;10"])
-def test_time_limits_are_three_numbers(text: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"API_TIME_LIMITS is .* three numbers"):
+@pytest.mark.parametrize(
+    "text", ["5", "5,1", "5,1,x", "5,1,-1", "5,1,0.0001", "5,1,nan", "5,1,inf", "5;1;10", "5,1,10,x", "5,1,10,30,1"]
+)
+def test_time_limits_are_three_numbers_or_four(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"API_TIME_LIMITS is .* three or four numbers"):
         environment.time_limits("API_TIME_LIMITS", text)
     assert environment.time_limits("API_TIME_LIMITS", "5, 0.5 ,0") == (5, 0.5, 0)
+    assert environment.time_limits("API_TIME_LIMITS", "5,0.5,0,30") == (5, 0.5, 0, 30)
 
 
 @pytest.mark.parametrize("text", ["8", "8,x", "24,8", "0,8", "0.001,8", "8,1e9", "nan,8", "8,inf", "8;24"])

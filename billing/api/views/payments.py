@@ -10,8 +10,6 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.permissions import LatelyVerified
-from accounts.errors import StepUpRequired
 from billing import errors
 from billing.api import examples
 from billing.api.serializers.payments import (
@@ -30,8 +28,9 @@ from billing.queries import refunds as calculations
 from core.api.declarations import Example, documented
 from core.api.idempotency import answer_once, idempotency_key, stored
 from core.api.pagination import Keyset, paged
-from core.api.permissions import STAFF, may
+from core.api.permissions import STAFF, LatelyVerified, may
 from core.api.views import ApiView
+from core.errors import StepUpRequired
 from core.operations.idempotency import StoredAnswer
 
 _READ: Final = may(scopes=("billing:read", STAFF), permission="billing.view_payment")
