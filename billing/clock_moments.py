@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from billing.models import CreditRequest, Hold, Invoice, Referral, Subscription, Wallet
+from billing.models import CreditRequest, Hold, Invoice, Referral, Subscription, Transaction, Wallet
 from billing.operations.renewals import STAGES
 from billing.runtime_settings import EXPIRY_NOTICE_DAYS
 from core.clock_moments import falls_due, first_after
@@ -48,5 +48,7 @@ def next_referral_matures(moment: datetime) -> datetime | None:
 @falls_due("billing.announce_expiring_tokens")
 def next_expiry_is_told(moment: datetime) -> datetime | None:
     notice = timedelta(days=EXPIRY_NOTICE_DAYS.get())
-    expires_at = first_after(Wallet.objects.all(), "next_expiry_at", moment + notice)
+    # A wallet names its soonest lot only, which is still there when the next one is to be announced.
+    lots = Transaction.objects.filter(expires_at__isnull=False)
+    expires_at = first_after(lots, "expires_at", moment + notice)
     return expires_at - notice if expires_at else None

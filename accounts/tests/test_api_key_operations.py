@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 
-from accounts import errors
+from accounts import errors, locks
 from accounts.models import ApiKey
 from accounts.operations import api_keys
 from accounts.rules import keys
@@ -20,7 +20,7 @@ from conftest import TestClock
 from core import clock
 from core.actors import Actor
 from core.errors import DomainError, ReasonMissing, ValidationFailed
-from core.tests.racing import race
+from core.tests.racing import held_up
 
 OLGA = Actor(kind="user", id="01980f2a-3b4c-7d5e-8f90-123456789abc", label="olga")
 
@@ -135,9 +135,19 @@ class TestRevoking:
 
     @pytest.mark.django_db(transaction=True)
     def test_is_told_once_however_many_do_it_at_once(self) -> None:
-        row, _shown = issue()
-        race(*[lambda: api_keys.revoke(key_id=row.pk, by=OLGA, reason="leaked")] * 8)
+        self._revoked_by_eight_at_once()
         assert len(deeds("accounts.api_key.revoked")) == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_would_be_told_by_each_without_the_lock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The control: everybody reads before anybody writes."""
+        monkeypatch.setattr(locks, "api_key", lambda key_id: ApiKey.objects.get(pk=key_id))
+        self._revoked_by_eight_at_once()
+        assert len(deeds("accounts.api_key.revoked")) == 8
+
+    def _revoked_by_eight_at_once(self) -> None:
+        row, _shown = issue()
+        held_up(row, *[lambda: api_keys.revoke(key_id=row.pk, by=OLGA, reason="leaked")] * 8)
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("reason", ["", "   ", "\n"])

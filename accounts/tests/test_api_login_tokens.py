@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from accounts import errors, queries
+from accounts import errors, locks, queries
 from accounts.models import LoginToken, Session
 from accounts.operations import login_tokens, users
 from accounts.tests.factories import ADDRESS, BROWSER, UserFactory
@@ -19,7 +19,7 @@ from audit.models import AuditLog
 from conftest import TestClock
 from core.actors import SYSTEM
 from core.errors import DomainError
-from core.tests.racing import race
+from core.tests.racing import held_up, race, without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,6 +81,16 @@ class TestTheBrowser:
         assert asks(browser, token).status_code == 200
 
     def test_is_let_in_once_however_often_it_asks_at_once(self) -> None:
+        assert sorted(self._asked_by_16_at_once()) == [200] + [409] * 15
+        assert Session.objects.count() == 1
+
+    def test_would_be_let_in_each_time_without_lock_and_trigger(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The control: everybody reads before anybody writes, and a use may be written over."""
+        monkeypatch.setattr(locks, "login_token", lambda digest: LoginToken.objects.get(digest=digest))
+        with without("accounts_logintoken", "accounts_logintoken_is_used_once"):
+            assert self._asked_by_16_at_once() == [200] * 16
+
+    def _asked_by_16_at_once(self) -> list[int]:
         anna, browser = UserFactory.create(), Visitor()
         token = begun(browser)
         confirm(token, anna.telegram_id)
@@ -91,8 +101,7 @@ class TestTheBrowser:
             twin.client.cookies["dvorik_login"] = nonce
             return int(asks(twin, token).status_code)
 
-        assert sorted(race(*[ask] * 16)) == [200] + [409] * 15
-        assert Session.objects.count() == 1
+        return held_up(LoginToken.objects.get(), *[ask] * 16)
 
     def test_has_five_minutes(self, clock: TestClock) -> None:
         anna, browser = UserFactory.create(), Visitor()

@@ -22,7 +22,7 @@ from accounts.tests.visitors import ME, Visitor, told
 from conftest import TestClock
 from core import clock as database_clock
 from core.actors import SYSTEM
-from core.tests.racing import race
+from core.tests.racing import race, without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -186,6 +186,13 @@ class TestGoodOnes:
         statuses = sorted(answer.status_code for answer in race(*[lambda: enters(init_data)] * 16))
         assert statuses == [200] + [401] * 15
         assert Session.objects.count() == User.objects.count() == 1
+
+    def test_work_for_all_16_without_accounts_spentinitdata_digest_key(self) -> None:
+        """The control: the same race where nothing makes what was shown unique."""
+        init_data = by_bot(fields())
+        with without("accounts_spentinitdata", "accounts_spentinitdata_digest_key"):
+            statuses = [answer.status_code for answer in race(*[lambda: enters(init_data)] * 16)]
+            assert statuses == [200] * 16
 
     def test_are_remembered_as_long_as_they_would_be_accepted(self, clock: TestClock) -> None:
         init_data = by_bot(old(-25))

@@ -30,6 +30,18 @@ class ProviderRefused(Exception):
         self.code = code
 
 
+class NoticeOfNothing(Exception):
+    """
+    A notice names what its provider, asked, does not know: somebody made it up, or it is of another shop.
+
+    :param named: what it names
+    """
+
+    def __init__(self, named: str) -> None:
+        super().__init__(named)
+        self.named = named
+
+
 class ProviderUnavailable(Exception):
     """No answer, or none that says what happened: it may have happened. Ask again with the same key."""
 
@@ -161,6 +173,7 @@ class Provider(Protocol):
         """
         What a stored notice is about, asked of the provider itself: what a notice says is not believed.
 
+        :raises NoticeOfNothing: the provider does not know what it is about
         :raises ProviderUnavailable: ask again later
         """
 

@@ -23,6 +23,7 @@ from billing.gateways.answers import CONNECT_SECONDS, READ_SECONDS, bounded
 from billing.gateways.notices import Notice, SignatureWrong
 from billing.gateways.provider import (
     Movement,
+    NoticeOfNothing,
     Order,
     Provider,
     ProviderRefused,
@@ -135,7 +136,10 @@ class Stripe:
         if not isinstance(payment_id, str) or not payment_id.startswith("pi_"):
             return ()
         at = notice.get("created")
-        return self._everything(payment_id, "webhook", told_at=at if isinstance(at, int) else None)
+        facts = self._everything(payment_id, "webhook", told_at=at if isinstance(at, int) else None)
+        if not facts:
+            raise NoticeOfNothing(payment_id[:64])
+        return facts
 
     def look_up(self, payment_id: str) -> Sequence[Fact]:
         if payment_id.startswith("cs_") and _ID.fullmatch(payment_id):

@@ -20,6 +20,7 @@ from billing.gateways.answers import Answer, ask
 from billing.gateways.notices import Notice
 from billing.gateways.provider import (
     Movement,
+    NoticeOfNothing,
     Order,
     Provider,
     ProviderRefused,
@@ -89,16 +90,17 @@ class YooKassa:
         if found is None:
             return ()
         kind, named = found
-        if kind == "payment":
-            payment = self._find(f"/payments/{named}")
-            return self._facts_of_payment(payment, "webhook") if payment else ()
-        refund = self._find(f"/refunds/{named}") if kind == "refund" else None
-        if not refund:
+        if kind not in {"payment", "refund"}:
             return ()
-        payment = self._find(f"/payments/{_id(refund, 'payment_id')}")
+        told = self._find(f"/{kind}s/{named}")
+        if not told:
+            raise NoticeOfNothing(f"{kind} {named}")
+        if kind == "payment":
+            return self._facts_of_payment(told, "webhook")
+        payment = self._find(f"/payments/{_id(told, 'payment_id')}")
         return [
             *(self._facts_of_payment(payment, "webhook") if payment else ()),
-            *self._facts_of_refund(refund, "webhook"),
+            *self._facts_of_refund(told, "webhook"),
         ]
 
     def look_up(self, payment_id: str) -> Sequence[Fact]:

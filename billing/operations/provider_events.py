@@ -6,8 +6,12 @@ from dataclasses import replace
 from hashlib import sha256
 from uuid import UUID
 
+from django.utils.translation import gettext_noop
+
+from audit.operations import alerts
 from billing import errors, locks
 from billing.gateways import providers
+from billing.gateways.provider import NoticeOfNothing
 from billing.models import Payment, PaymentEvent
 from billing.operations import payment_events, renewals, subscriptions
 from billing.operations.payment_events import Heard
@@ -55,7 +59,8 @@ def _renewed(fact: Fact, invoice_id: UUID, *, by: Actor) -> UUID:
 def apply(*, event_id: UUID, by: Actor) -> None:
     """
     Judge a stored event. A notice is asked about at its provider, and what that says is recorded; a fact is recorded
-    again, which does what has not been done. Twice it changes nothing.
+    again, which does what has not been done. Twice it changes nothing. Of a notice about what its provider does not
+    know an operator is told.
 
     :raises errors.PaymentEventNotFound: there is no such event
     :raises billing.gateways.provider.ProviderUnavailable: ask again later
@@ -66,5 +71,17 @@ def apply(*, event_id: UUID, by: Actor) -> None:
     if event.kind != PaymentEvent.Kind.NOTICE:
         record(fact=as_fact(event), by=by)
         return
-    for fact in providers.get(event.provider).facts_of(event.payload):
+    try:
+        facts = providers.get(event.provider).facts_of(event.payload)
+    except NoticeOfNothing as nothing:
+        alerts.raise_alert(
+            # One for all of a provider's: whoever makes notices up makes up their ids, too.
+            f"billing.notice_of_nothing:{event.provider}",
+            severity="warning",
+            title=gettext_noop("A message is about a payment that its provider does not know"),
+            body=f"{event.provider}: {nothing.named}",
+            event=str(event.pk),
+        )
+        return
+    for fact in facts:
         record(fact=fact, by=by)

@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 
 import psycopg
 from django.db import connection, models, transaction
-from django.db.backends.utils import CursorWrapper
 
-from core.database_roles import as_owner
 from core.errors import DomainError
-from core.tests.racing import race
+from core.tests.racing import race, without
+
+__all__ = ["Outcomes", "lined_up", "outcomes", "turn", "without"]
 
 R = TypeVar("R")
 
@@ -73,48 +73,6 @@ def turn(connections: int) -> Iterator[None]:
     with psycopg.connect(**address, dbname="postgres", autocommit=True) as shared:
         shared.execute("SELECT pg_advisory_lock(%s)", [_TURN])
         yield
-
-
-@contextmanager
-def without(table: str, *guards: str) -> Iterator[None]:
-    """
-    Take constraints, unique indexes and triggers away for the length of the block: the negative control of tests
-    that rely on them. The table, and what refers to it, is emptied before they come back.
-    """
-    with as_owner(), connection.cursor() as cursor:
-        ways = [_way(cursor, table, guard) for guard in guards]
-        for away, _back in ways:
-            cursor.execute(away)
-    try:
-        yield
-    finally:
-        with as_owner(), connection.cursor() as cursor:
-            cursor.execute(f"TRUNCATE {table} CASCADE")
-            for _away, back in ways:
-                cursor.execute(back)
-
-
-def _way(cursor: CursorWrapper, table: str, guard: str) -> tuple[str, str]:
-    """The statements that take a guard away and bring it back."""
-    cursor.execute(
-        """
-        SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
-            format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-        FROM pg_constraint
-        WHERE conrelid = %(table)s::text::regclass AND conname = %(guard)s::text AND contype <> 't'
-        UNION ALL
-        SELECT format('DROP INDEX %%I', indexname), indexdef FROM pg_indexes
-        WHERE tablename = %(table)s::text AND indexname = %(guard)s::text
-            AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = indexname)
-        UNION ALL
-        SELECT format('ALTER TABLE %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),
-            format('ALTER TABLE %%s ENABLE TRIGGER %%I', tgrelid::regclass, tgname)
-        FROM pg_trigger WHERE tgrelid = %(table)s::text::regclass AND tgname = %(guard)s::text
-        """,
-        {"table": table, "guard": guard},
-    )
-    ((away, back),) = cursor.fetchall()
-    return away, back
 
 
 def lined_up(row: models.Model, *runners: Callable[[], R]) -> Outcomes[R]:

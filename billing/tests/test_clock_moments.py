@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from billing.models import CreditRequest, Hold, Invoice, Transaction, Wallet
+from billing.models import Announcement, CreditRequest, Hold, Invoice, Transaction, Wallet
 from billing.operations import charges
 from billing.owners import Owner
 from billing.tests.factories import (
@@ -68,6 +68,20 @@ def test_each_thing_runs_out_in_the_minute_in_which_it_is_due() -> None:
     moments = [each.at for each in done.ran]
     assert moments == sorted(moments)
     assert contradictions() == []
+
+
+def test_each_lot_of_a_wallet_is_announced_in_its_hour() -> None:
+    start = clock.now()
+    wallet = funded_wallet(tokens=1, expires_in=timedelta(days=10))
+    add_lot(wallet, 2, expires_in=timedelta(days=12))
+
+    advance(days=30)
+
+    told = Announcement.objects.filter(type="tokens.expiring").order_by("created_at")
+    assert [each.payload["tokens"] for each in told] == [1, 2]
+    for each, due in zip(told, (timedelta(days=7), timedelta(days=9)), strict=True):
+        # The job runs once an hour.
+        assert timedelta(0) <= each.created_at - start - due < timedelta(minutes=62)
 
 
 def test_a_year_of_a_small_house_passes_in_seconds() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
+from django.db.models import F
 
 from audit.models import AdminAlert, AuditLog
 from billing import errors
@@ -26,7 +29,7 @@ from billing.tests.factories import (
 from billing.tests.facts import tell, told_of
 from billing.tests.invariants import contradictions
 from billing.tests.payment_factories import PaymentEventFactory, RefundFactory
-from billing.tests.races import outcomes
+from billing.tests.races import lined_up, outcomes, without
 from billing.tests.snapshots import Unmoved, snapshot
 from core.errors import DomainError, ReasonMissing
 from core.ids import uuid7
@@ -286,7 +289,7 @@ def test_sixteen_at_once_never_exceed_the_payment() -> None:
             by=TESTER,
         ).refund
 
-    ends = outcomes(*(partial(refund, number) for number in range(16)))
+    ends = lined_up(wallet_of(payment), *(partial(refund, number) for number in range(16)))
     assert len(ends.results) == 3
     assert ends.codes == {"billing.refund_exceeds_payment": 13}
     payment.refresh_from_db()
@@ -294,3 +297,37 @@ def test_sixteen_at_once_never_exceed_the_payment() -> None:
     taken = Transaction.objects.filter(type="refund").values_list("tokens_delta", flat=True)
     assert -sum(taken) == 45
     assert contradictions() == []
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWritersWhoReadFirst:
+    """C07, done by somebody who looks what may still go back, and writes later."""
+
+    def test_are_stopped_by_billing_payment_refunds_stay_within_it(self) -> None:
+        payment = bought(price=10_000)
+        assert self._sixteen_at_once(payment) == 3
+        payment.refresh_from_db()
+        assert payment.refunded_amount == 9_000
+
+    def test_send_back_more_than_was_paid_without_it(self) -> None:
+        with without("billing_payment", "billing_payment_refunds_stay_within_it"):
+            payment = bought(price=10_000)
+            assert self._sixteen_at_once(payment) == 16
+            payment.refresh_from_db()
+            assert payment.refunded_amount == 48_000
+
+    def _sixteen_at_once(self, payment: Payment) -> int:
+        """:returns: how many got 3 000 each through"""
+        all_have_read = Barrier(16)
+
+        def send_back() -> bool:
+            left = payment.amount - Payment.objects.get(pk=payment.pk).refunded_amount
+            all_have_read.wait(timeout=30)
+            assert left >= 3_000
+            try:
+                Payment.objects.filter(pk=payment.pk).update(refunded_amount=F("refunded_amount") + 3_000)
+            except IntegrityError:
+                return False
+            return True
+
+        return outcomes(*[send_back] * 16).results.count(True)

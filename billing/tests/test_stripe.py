@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,10 +21,11 @@ from billing.operations import checkouts, refunds
 from billing.rules.payment_events import Kind
 from billing.tests import deeds
 from billing.tests.factories import TESTER, InvoiceFactory, TariffFactory, new_key
-from billing.tests.tills import StripeTill, send, stripe
+from billing.tests.tills import WEBHOOK_SECRET, StripeTill, send, stripe
 from conftest import TestClock
 from core.jobs import drain
 from core.money import Money
+from scripts.fakes.stripe_signing import signed
 
 # What an operation refuses rolls its own transaction back, not the test's.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +111,20 @@ class TestPaying:
         till.do("pay", session=checkout.provider_payment_id)
         checkouts.sweep(by=TESTER)
         assert (state(invoice), tokens(invoice)) == ("paid", 50)
+
+    def test_of_which_stripe_knows_nothing_does_nothing_and_is_alerted_once(self, till: StripeTill) -> None:
+        """W03."""
+        invoice = InvoiceFactory.create()
+        till.begun(invoice)
+        for number in range(2):
+            payment = {"object": "payment_intent", "id": f"pi_of_others_{number}"}
+            event = {"id": f"evt_{number}", "type": "payment_intent.succeeded", "data": {"object": payment}}
+            body = json.dumps(event).encode()
+            assert send(body, signed(body, WEBHOOK_SECRET)) == 200
+        drain.run_due()
+        assert (state(invoice), tokens(invoice)) == ("pending", 0)
+        alert = AdminAlert.objects.get()
+        assert (alert.fingerprint, alert.count) == ("billing.notice_of_nothing:stripe", 2)
 
     def test_of_another_amount_is_kept_and_alerted(self, till: StripeTill) -> None:
         invoice = InvoiceFactory.create()

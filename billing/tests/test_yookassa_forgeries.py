@@ -60,6 +60,9 @@ class TestForgeries:
         assert till.deliver() == [200, 200]
         assert state(invoice) == "pending"
         assert not Payment.objects.exists()
+        alert = AdminAlert.objects.get()
+        assert (alert.fingerprint, alert.count) == ("billing.notice_of_nothing:yookassa", 2)
+        assert "2b8e4a3c-000f-5000-9000-1f0c5a6b7d8e" in alert.body
 
     @pytest.mark.parametrize(
         ("changes", "says"),
