@@ -48,6 +48,11 @@ class OfficeSite(AdminSite):
 
         return doors.login(self, request, extra_context)
 
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        from accounts.admin import passwords
+
+        return passwords.change(self, request, extra_context)
+
     def get_urls(self) -> list[Any]:
         from accounts.admin import doors, security
         from billing.admin import kpis

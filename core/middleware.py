@@ -180,6 +180,7 @@ class AdminActorMiddleware:
             return self.get_response(request)
         key = str(request.user.pk)
         actor = Actor(kind="user", id=key, label=request.user.get_username() or key, user_id=key)
+        request.actor = actor  # type: ignore[attr-defined]  # the request's log line names it
         with under(actor=actor):
             return self.get_response(request)
 

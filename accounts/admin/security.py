@@ -1,4 +1,7 @@
-"""One's own second factor: its state, another phone, new backup codes, doing without. And the page that asks for it."""
+"""
+One's own second factor: its state, another phone, new backup codes, doing without; and the page that asks for it. One's
+own sessions, which end all at once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout as log_out
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -20,7 +24,7 @@ from accounts.admin.doors import enrolled
 from accounts.admin.verification import CodeForm, factor_since, is_shown_lately, note_shown, picture
 from accounts.keyring import sealer
 from accounts.models import User
-from accounts.operations import second_factors
+from accounts.operations import second_factors, sessions
 from accounts.rules import second_factors as rules
 from core.admin.display import Text, badge, moment
 from core.admin.forms import DeedForm
@@ -46,6 +50,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
         path("security/codes/", page(_codes), name="security_codes"),
         path("security/off/", page(_off), name="security_off"),
         path("security/confirm/", page(_confirm), name="security_confirm"),
+        path("security/logout-all/", page(_logout_all), name="security_logout_all"),
     ]
 
 
@@ -154,6 +159,23 @@ def _off(request: HttpRequest, site: AdminSite) -> HttpResponse:
         title=_("Switch the second factor off"),
         explanation=_("From then on the password alone opens your account. Your other sessions end."),
         submit_label=_("Switch off"),
+        is_dangerous=True,
+    )
+
+
+def _logout_all(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """End all of one's sessions. It takes rights from nobody else, so that no second factor is asked for again."""
+    if request.method == "POST":
+        sessions.revoke_all(user_id=_who(request).pk, by=acting(request))
+        log_out(request)
+        return HttpResponseRedirect(reverse("admin:login"))
+    return _asked(
+        request,
+        site,
+        DeedForm(),
+        title=_("Log out everywhere"),
+        explanation=_("All of your sessions end, over the API and in Admin, this one too."),
+        submit_label=_("Log out everywhere"),
         is_dangerous=True,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
@@ -13,67 +12,25 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from accounts import queries
+from accounts.admin.user_forms import EDITED, RoleForm, StaffForm, UserForm
 from accounts.balances import BalanceView, balances_of
 from accounts.models import ApiKey, Membership, User
-from accounts.operations import second_factors, staff, users
-from accounts.roles import ROLES
+from accounts.operations import second_factors, sessions, staff, users
 from audit.models import AuditLog
 from core.actors import Actor
 from core.admin.deeds import Outcome, deed, list_deed
 from core.admin.display import NOTHING, Text, badge, change_url, code, link, list_url, moment, number, object_link
 from core.admin.exports import ExportsAdmin
 from core.admin.filters import range_filter
-from core.admin.forms import DeedForm, OperationForm, ReasonField, ReasonForm, text_widget
+from core.admin.forms import ReasonForm
 from core.admin.pages import OperationAdmin
 from core.admin.panels import Column, Panel
 from core.admin.related import panels_of
 from core.admin.search import PER_FINDER, Hit, register_finder
 
 _SHOWN: Final = 10
-_EDITED: Final = ("username", "first_name", "last_name", "language_code", "timezone", "is_premium")
-
-
-class UserForm(OperationForm):
-    class Meta:
-        model = User
-        fields = _EDITED
-        widgets: ClassVar[dict[str, Any]] = {"is_premium": UnfoldBooleanSwitchWidget}
-
-
-def _roles() -> list[tuple[str, Text]]:
-    return [("", _("none: they see nothing")), *((role.name, role.title) for role in ROLES.values())]  # type: ignore[list-item]  # a promise of a text
-
-
-class RoleForm(DeedForm):
-    """A member of staff's role."""
-
-    role = forms.ChoiceField(label=_("role"), choices=_roles, required=False, widget=UnfoldAdminSelectWidget)
-    reason = ReasonField()
-
-    def __init__(self, *args: Any, target: User, **kwargs: Any) -> None:
-        super().__init__(*args, target=target, **kwargs)
-        has = target.groups.order_by("name").first()
-        self.initial["role"] = has.name if has else ""
-
-
-class StaffForm(DeedForm):
-    """Somebody who begins to work here."""
-
-    login = forms.CharField(label=_("login"), max_length=150, widget=text_widget(autocomplete="off"))
-    password = forms.CharField(
-        label=_("password"),
-        strip=False,
-        max_length=128,
-        help_text=_("At least ten characters, and not easy to guess. They can change it once they are in."),
-        widget=text_widget(type="password", autocomplete="new-password"),
-    )
-    first_name = forms.CharField(label=_("first name"), max_length=255, required=False, widget=text_widget())
-    last_name = forms.CharField(label=_("last name"), max_length=255, required=False, widget=text_widget())
-    role = forms.ChoiceField(label=_("role"), choices=_roles, required=False, widget=UnfoldAdminSelectWidget)
-    reason = ReasonField(required=False)
 
 
 def _is_staff(user: User) -> bool:
@@ -110,7 +67,7 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
     search_fields = ("username",)
     search_help_text = _("A Telegram id, an id, or the beginning of a username or login")
     actions_list = ("employ", "export_rows")
-    actions_detail = ("set_role", "reset_factor", "keep_out", "let_in", "dismiss", "anonymise")
+    actions_detail = ("set_role", "reset_factor", "end_sessions", "keep_out", "let_in", "dismiss", "anonymise")
     readonly_fields = (
         "name",
         "shown_state",
@@ -160,19 +117,21 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
         return (obj is None or obj.anonymised_at is None) and super().has_change_permission(request, obj)
 
     def perform(self, request: HttpRequest, row: User, form: Any, *, by: Actor, change: bool) -> User:
-        told = {name: form.cleaned_data[name] for name in _EDITED}
+        told = {name: form.cleaned_data[name] for name in EDITED}
         return users.update(user_id=row.pk, **told, reason=form.cleaned_data["reason"], by=by)
 
     def is_offered(self, request: HttpRequest, row: User, name: str) -> bool:
         if row.anonymised_at:
             return False
-        # Nobody does to themselves what takes their own rights away.
-        if row.pk == request.user.pk and name in {"set_role", "reset_factor", "keep_out", "dismiss", "anonymise"}:
+        # Nobody does to themselves what takes their own rights away; what else is one's own stands under Security.
+        if row.pk == request.user.pk:
             return False
         if name == "reset_factor":
             return queries.find_factor_since(row.pk) is not None
         staffs = dict.fromkeys(("set_role", "dismiss"), row.is_staff)
-        return {**staffs, "keep_out": row.is_active, "let_in": not row.is_active}.get(name, True)
+        return {**staffs, "keep_out": row.is_active, "end_sessions": row.is_active, "let_in": not row.is_active}.get(
+            name, True
+        )
 
     def has_staff_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return request.user.has_perm("accounts.manage_staff")
@@ -254,6 +213,18 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
     def keep_out(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
         users.set_active(user_id=user.pk, is_active=False, reason=form.cleaned_data["reason"], by=by)
         return _("They are kept out.")
+
+    @deed(
+        title=_("Log out everywhere"),
+        permission="door",
+        icon="logout",
+        variant="danger",
+        step_up=_is_staff,
+        explanation=_("All of their sessions end, over the API and in Admin. They may log in again at once."),
+    )
+    def end_sessions(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
+        sessions.revoke_all(user_id=user.pk, reason=form.cleaned_data["reason"], by=by)
+        return _("They are logged out everywhere.")
 
     @deed(title=_("Let in again"), permission="door", icon="lock_open", step_up=_is_staff)
     def let_in(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:

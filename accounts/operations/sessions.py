@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F
 from django.utils.translation import gettext_noop
 
 from accounts import errors, locks
@@ -149,18 +150,24 @@ def revoke(*, session_id: UUID, user_id: UUID, ending: Session.Ending, by: Actor
 
 
 @operation
-def revoke_all(*, user_id: UUID, ending: Session.Ending = Session.Ending.LOGOUT_ALL, by: Actor) -> int:
+def revoke_all(
+    *, user_id: UUID, ending: Session.Ending = Session.Ending.LOGOUT_ALL, by: Actor, reason: str = ""
+) -> int:
     """
-    End all of a person's sessions, and say how many there were.
+    End all of a person's sessions, those of Admin too, and say how many there were over the API.
 
+    :param reason: why, where somebody else does it
     :raises errors.UserNotFound: there is no such person
     """
     user = locks.user(user_id)
     ended = Session.objects.filter(user=user, revoked_at=None, expires_at__gt=CoreNow()).update(
         revoked_at=CoreNow(), revoked_for=ending
     )
-    if ended:
-        records.record("session.all_revoked", entity=user, by=by, ending=str(ending), sessions=ended)
+    if user.is_staff:
+        # Those of Admin, which nobody can count, no longer fit.
+        User.objects.filter(pk=user.pk).update(lockouts=F("lockouts") + 1)
+    if ended or user.is_staff:
+        records.record("session.all_revoked", entity=user, by=by, reason=reason, ending=str(ending), sessions=ended)
     return ended
 
 

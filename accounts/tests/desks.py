@@ -78,6 +78,8 @@ def inside(user: User) -> tuple[Desk, Phone]:
     return desk, phone
 
 
+WAYS_OUT: Final = ("/admin/security/logout-all/", "/admin/logout/")
+
 # Every address of Admin, with something real wherever it asks for it. What is open to everybody, and why.
 OPEN: Final = {
     "login/": "the first half of the door",
@@ -112,7 +114,7 @@ def reachable(desk: Desk) -> list[str]:
     """Addresses of Admin that answer with anything but the way to the login."""
     found = []
     # Whoever is in stays so until everything else was asked.
-    for path in sorted(map(filled, addresses()), key="/admin/logout/".__eq__):
+    for path in sorted(map(filled, addresses()), key=WAYS_OUT.__contains__):
         if path.removeprefix("/admin/") in OPEN:
             continue
         for ask in (desk.get, desk.post):

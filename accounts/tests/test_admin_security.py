@@ -7,13 +7,14 @@ from django.test import override_settings
 from django.urls import reverse
 
 from accounts.models import ApiKey, SecondFactor, User
-from accounts.operations import second_factors
+from accounts.operations import second_factors, sessions
 from accounts.people import actor_of
 from accounts.tests.desks import (
     CODE,
     CONFIRM,
     ENROL,
     INDEX,
+    LOGIN,
     SECURITY,
     Desk,
     codes_of,
@@ -22,12 +23,15 @@ from accounts.tests.desks import (
     location,
     secret_of,
 )
-from accounts.tests.factories import StaffFactory, UserFactory
+from accounts.tests.factories import StaffFactory, UserFactory, bearer_header, opened
 from accounts.tests.phones import Phone, backup_codes, enrolled
+from accounts.tests.visitors import ME, Visitor
 from audit.models import AuditLog
 from conftest import TestClock
 from core.admin.display import change_url, list_url
 from core.models import Export
+
+EVERYWHERE = f"{SECURITY}logout-all/"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +66,7 @@ class TestShowingItAgain:
         enrolled(boris)
         desk, _phone = inside(olga)
         clock.advance(minutes=10)
-        for name in ("set-role", "reset-factor", "keep-out", "let-in", "dismiss", "anonymise"):
+        for name in ("set-role", "reset-factor", "end-sessions", "keep-out", "let-in", "dismiss", "anonymise"):
             path = change_url(boris, boris.pk).replace("/change/", f"/{name}/")
             assert location(desk.post(path, reason="x", role="operator")).startswith(CONFIRM), name
         for model, name in ((User, "employ"), (User, "export-rows")):
@@ -176,6 +180,38 @@ class TestOnesOwnPage:
             assert location(desk.post(f"{SECURITY}{path}")) == SECURITY
 
 
+class TestLoggingOutEverywhere:
+    def test_ends_this_session_and_the_others(self, olga: User) -> None:
+        here, there, others = Desk(), Desk(), Desk()
+        here.logs_in(olga)
+        there.logs_in(olga)
+        others.logs_in(StaffFactory.create())
+        tokens = bearer_header(olga)
+        assert b"security/logout-all/" in here.get(SECURITY).content
+        assert here.get(EVERYWHERE).status_code == 200
+        assert there.is_in, "asking ends nothing"
+        assert location(here.post(EVERYWHERE)) == LOGIN
+        assert [desk.is_in for desk in (here, there, others)] == [False, False, True]
+        assert here.client.get(ME, headers=tokens).status_code == 401
+        row = AuditLog.objects.get(action="session.all_revoked")
+        assert (row.user_id, row.metadata["door"]) == (olga.pk, "admin")
+
+    def test_over_the_api_ends_those_of_admin(self, olga: User) -> None:
+        desk, customer = Desk(), Visitor(access=opened(UserFactory.create()).access)
+        desk.logs_in(olga)
+        assert customer.post("/api/v1/auth/logout-all").status_code == 204
+        assert desk.is_in, "it was somebody else"
+        assert Visitor(access=opened(olga).access).post("/api/v1/auth/logout-all").status_code == 204
+        assert not desk.is_in
+
+    def test_ends_what_is_half_way_in(self, olga: User) -> None:
+        phone, desk = enrolled(olga), Desk()
+        desk.logs_in(olga)
+        sessions.revoke_all(user_id=olga.pk, by=actor_of(olga))
+        assert location(desk.shows(phone.shows())) == LOGIN
+        assert not desk.is_in
+
+
 class TestColleagues:
     def test_are_reset_by_a_superadmin(self, olga: User) -> None:
         boris = StaffFactory.create(role="operator")
@@ -211,7 +247,7 @@ class TestColleagues:
         enrolled(olga)
         desk = Desk()
         desk.logs_in(StaffFactory.create(role=role))
-        for name in ("reset-factor", "dismiss", "set-role"):
+        for name in ("reset-factor", "end-sessions", "dismiss", "set-role"):
             path = change_url(olga, olga.pk).replace("/change/", f"/{name}/")
             assert desk.post(path, reason="x", role="viewer").status_code == 403
 

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from accounts.models import ApiKey, User
-from accounts.tests.factories import ApiKeyFactory, CompanyFactory, MembershipFactory, StaffFactory, UserFactory
+from accounts.tests.desks import Desk
+from accounts.tests.factories import (
+    ApiKeyFactory,
+    CompanyFactory,
+    MembershipFactory,
+    StaffFactory,
+    UserFactory,
+    bearer_header,
+)
+from accounts.tests.visitors import ME
 from audit.models import AuditLog
 from core.tests.operators import Operator, errors_of
 
@@ -132,6 +141,43 @@ class TestKeepingOut:
         user = UserFactory.create()
         assert Operator(role).do(user, "keep-out", reason="x").status_code == 403
         assert User.objects.get(pk=user.pk).is_active
+
+
+class TestLoggingOutEverywhere:
+    def test_ends_every_session_of_theirs_and_no_other(self) -> None:
+        colleague, other = StaffFactory.create(login="olga"), Desk()
+        theirs, chief = Desk(), Operator("superadmin")
+        theirs.logs_in(colleague)
+        other.logs_in(StaffFactory.create())
+        tokens = bearer_header(colleague)
+        assert chief.do(colleague, "end-sessions", reason="a lost laptop").status_code == 302
+        assert not theirs.is_in
+        assert other.is_in
+        assert other.client.get(ME, headers=tokens).status_code == 401
+        row = deed("session.all_revoked")
+        assert (row.user_id, row.entity_id) == (chief.user.pk, str(colleague.pk))
+        assert (row.metadata["reason"], row.metadata["sessions"]) == ("a lost laptop", 1)
+        theirs.logs_in(colleague)
+        assert theirs.is_in, "they may log in again at once"
+
+    def test_needs_a_reason(self) -> None:
+        user = UserFactory.create()
+        tokens = bearer_header(user)
+        operator = Operator("operator")
+        assert "reason" in errors_of(operator.do(user, "end-sessions", reason=" "))
+        assert operator.client.get(ME, headers=tokens).status_code == 200
+        assert operator.do(user, "end-sessions", reason="she asked").status_code == 302
+        assert operator.client.get(ME, headers=tokens).status_code == 401
+
+    def test_of_colleagues_is_for_superadmins(self) -> None:
+        colleague, theirs = StaffFactory.create(), Desk()
+        theirs.logs_in(colleague)
+        assert Operator("operator").do(colleague, "end-sessions", reason="x").status_code == 403
+        assert theirs.is_in
+
+    @pytest.mark.parametrize("role", ["support", "viewer"])
+    def test_is_not_for_readers(self, role: str) -> None:
+        assert Operator(role).do(UserFactory.create(), "end-sessions", reason="x").status_code == 403
 
 
 class TestForgetting:

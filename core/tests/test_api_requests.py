@@ -208,6 +208,17 @@ class TestLogs:
             "status": 200,
         } | {"status": 400}
 
+    @pytest.mark.django_db
+    def test_name_whoever_is_logged_in_to_admin(self, lines: io.StringIO) -> None:
+        client = Client()
+        client.force_login(get_user_model().objects.create_user("olga", is_staff=True))
+        client.get("/admin/teapot")
+        client.get("/t/teapot")
+        assert [(line["path"], line["actor"]) for line in logged(lines)] == [
+            ("/admin/teapot", "user:olga"),
+            ("/t/teapot", ""),
+        ]
+
     def test_have_the_traceback_of_a_defect_and_its_request(self, lines: io.StringIO) -> None:
         Client(raise_request_exception=False).get("/t/fail/defect", headers={"X-Request-ID": "my-own-id"})
         defect, request = logged(lines)

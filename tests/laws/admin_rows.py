@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import Model
 
-from accounts.tests.factories import StaffFactory, UserFactory
+from accounts.tests.factories import StaffFactory, UserFactory, opened
 from accounts.tests.phones import enrolled
 from billing.models import Tariff, Wallet
 from billing.operations import subscriptions, wallets, webhook_endpoints
@@ -82,6 +82,12 @@ def _staff_with_a_phone() -> Model:
     return user
 
 
+def _logged_in() -> Model:
+    user = UserFactory.create()
+    opened(user)
+    return user
+
+
 def _kept_out() -> Model:
     return UserFactory.create(is_active=False)
 
@@ -130,6 +136,7 @@ OF_THE_SITE: Final[Mapping[str, Row]] = {
     "security": shows(STAFF),
     # Of one's own second factor: whoever has none, or has just shown it, is led away.
     **dict.fromkeys(("security_enrol", "security_codes", "security_off", "security_confirm"), shows(STAFF, opened=302)),
+    "security_logout_all": Row(STAFF, STAFF),
     "billing_kpis": shows("billing.view_payment"),
     "billing_kpis_export": Row("core.export_kpis", "core.export_kpis", lambda: {"file_format": "csv"}),
     "index": shows(STAFF),
@@ -160,6 +167,7 @@ DEEDS: Final[Mapping[str, Row]] = {
         "accounts.manage_staff", "accounts.manage_staff", _new(login="new", password="purple monkey dishwasher")
     ),
     "accounts_user_dismiss": deed("accounts.manage_staff", make=_staff),
+    "accounts_user_end_sessions": deed("accounts.change_user", make=_logged_in),
     "accounts_user_export_rows": deed("core.export_users", file_format="csv"),
     "accounts_user_keep_out": deed("accounts.change_user"),
     "accounts_user_let_in": deed("accounts.change_user", make=_kept_out),
