@@ -111,8 +111,9 @@ def test_a_transaction_has_a_limit_where_the_server_knows_of_it() -> None:
 
 @pytest.mark.usefixtures("server_ends_long_ones")
 def test_a_connection_follows_the_limit_of_transactions_as_well() -> None:
+    doors: list[tuple[Door, str]] = [("api", "30s"), ("admin", "0"), ("api", "30s"), ("shell", "0")]
     with override_settings(TIME_LIMITS={"api": (5, 1, 10, 30), "admin": (30, 2, 30)}):
-        for door, wanted in (("api", "30s"), ("admin", "0"), ("api", "30s"), ("shell", "0")):
+        for door, wanted in doors:
             with under(door=door), connection.cursor() as cursor:
                 time_limits.keep()
                 cursor.execute("SHOW transaction_timeout")
