@@ -6,6 +6,8 @@ from audit.admin.wording import register_deeds, register_facts
 
 register_deeds(
     {
+        "accounts.admin.logged_in": _("Logged in to Admin"),
+        "accounts.admin.logged_out": _("Logged out of Admin"),
         "accounts.api_key.issued": _("Key issued"),
         "accounts.api_key.revoked": _("Key revoked"),
         "accounts.api_key.rotated": _("Key rotated"),

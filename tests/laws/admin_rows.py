@@ -144,7 +144,7 @@ OF_THE_SITE: Final[Mapping[str, Row]] = {
     "jsi18n": Row(STAFF, STAFF, moves=False),
     "password_change": shows(STAFF),
     "password_change_done": shows(STAFF),
-    "logout": Row(STAFF, STAFF, opened=405, moves=False),
+    "logout": Row(STAFF, STAFF, opened=405),
     # Whose choices it lists, the query says.
     "autocomplete": Row(
         "accounts.view_user",
