@@ -14,6 +14,8 @@ register_deeds(
         "accounts.password.changed": _("Password changed"),
         "accounts.staff.created": _("Let into the Admin"),
         "accounts.staff.dismissed": _("No longer works here"),
+        "accounts.staff.login_set": _("Login changed"),
+        "accounts.staff.password_renewed": _("New initial password"),
         "accounts.staff.role_set": _("Role given"),
         "accounts.user.activated": _("Let in again"),
         "accounts.user.anonymised": _("Forgotten"),

@@ -171,6 +171,7 @@ DEEDS: Final[Mapping[str, Row]] = {
     "accounts_user_export_rows": deed("core.export_users", file_format="csv"),
     "accounts_user_keep_out": deed("accounts.change_user"),
     "accounts_user_let_in": deed("accounts.change_user", make=_kept_out),
+    "accounts_user_new_password": deed("accounts.manage_staff", make=_staff),
     "accounts_user_reset_factor": deed("accounts.manage_staff", make=_staff_with_a_phone),
     "accounts_user_set_role": deed("accounts.manage_staff", make=_staff, role="viewer"),
     "audit_adminalert_acknowledge": deed("audit.change_adminalert"),
