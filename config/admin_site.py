@@ -48,6 +48,13 @@ class OfficeSite(AdminSite):
 
         return doors.login(self, request, extra_context)
 
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        from accounts.admin import doors
+
+        if request.method == "POST":
+            doors.note_logout(request)
+        return super().logout(request, extra_context)
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         from accounts.admin import passwords
 

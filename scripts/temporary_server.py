@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from core.postgres import EmbeddedServer
 
@@ -61,7 +62,7 @@ def temporary_server() -> Iterator[dict[str, str]]:
 
 def _lend_to_tests(server: EmbeddedServer) -> None:
     """Let the owner suspend triggers, which nobody may in production: so tests empty tables that refuse it."""
-    with psycopg.connect(**server.connection(superuser=True), autocommit=True) as connection:
+    with psycopg.connect(make_conninfo(**server.connection(superuser=True)), autocommit=True) as connection:
         owner = sql.Identifier(server.connection(owner=True)["user"])
         connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(owner))
 

@@ -30,10 +30,11 @@ from accounts.api import throttles
 from accounts.errors import OtpWrong, SecondFactorExists
 from accounts.keyring import sealer
 from accounts.models import User
-from accounts.operations import second_factors
+from accounts.operations import admin_logins, second_factors
 from accounts.people import actor_of
 from accounts.rules import second_factors as rules
 from core import clock
+from core.admin.pages import acting
 from core.errors import RateLimited
 
 if TYPE_CHECKING:
@@ -79,8 +80,9 @@ class HalfWay:
             return None
         return cls(user, kept["next"], sealer().decrypt(kept["secret"].encode()) if kept["secret"] else None)
 
-    def finish(self, request: HttpRequest, page: HttpResponse) -> HttpResponse:
+    def finish(self, request: HttpRequest, page: HttpResponse, way: admin_logins.Way) -> HttpResponse:
         """Let them in, in a session with a new key, and answer with the page."""
+        admin_logins.begin(user=self.user, way=way, by=actor_of(self.user))
         del request.session[_HALF_WAY]
         log_in(request, self.user)
         note_shown(request)
@@ -101,6 +103,7 @@ class OfficeLoginView(LoginView):
         if settings.REQUIRE_STAFF_2FA:
             HalfWay.begin(self.request, user, self.get_success_url(), secret=rules.new_secret())
             return HttpResponseRedirect(reverse("admin:login_enrol"))
+        admin_logins.begin(user=user, way="password", by=actor_of(user))
         page = super().form_valid(form)
         remember_device(self.request, page)
         return page
@@ -153,12 +156,18 @@ def login(site: AdminSite, request: HttpRequest, extra_context: dict[str, Any] |
     return answer
 
 
+def note_logout(request: HttpRequest) -> None:
+    """Write down that whoever is logged in logs out."""
+    user: Any = request.user
+    admin_logins.end(user=user, by=acting(request))
+
+
 def _code(request: HttpRequest, site: AdminSite, somebody: HalfWay) -> HttpResponse:
     """Ask for a code of the phone, or for a backup code."""
     backup = "backup" in request.GET
     form = CodeForm(request.POST or None, backup=backup)
     if request.method == "POST" and form.is_valid() and form.is_right_for(somebody.user):
-        return somebody.finish(request, HttpResponseRedirect(somebody.next_url))
+        return somebody.finish(request, HttpResponseRedirect(somebody.next_url), form.way)
     context = {**site.each_context(request), "title": _("Second factor"), "form": form, "is_backup": backup}
     return TemplateResponse(request, "accounts/admin/login_code.html", context)
 
@@ -173,7 +182,8 @@ def _enrol(request: HttpRequest, site: AdminSite, somebody: HalfWay) -> HttpResp
         codes = enrolled(form, somebody.user, somebody.secret)
         if codes:
             context |= {"codes": codes, "next_url": somebody.next_url}
-            return somebody.finish(request, TemplateResponse(request, "accounts/admin/login_codes.html", context))
+            page = TemplateResponse(request, "accounts/admin/login_codes.html", context)
+            return somebody.finish(request, page, "enrolment")
     context |= picture(somebody.secret, somebody.user)
     return TemplateResponse(request, "accounts/admin/login_enrol.html", context)
 

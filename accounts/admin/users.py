@@ -20,7 +20,7 @@ from accounts.models import ApiKey, Membership, User
 from accounts.operations import second_factors, sessions, staff, users
 from audit.models import AuditLog
 from core.actors import Actor
-from core.admin.deeds import Outcome, deed, list_deed
+from core.admin.deeds import Outcome, Shown, deed, list_deed
 from core.admin.display import NOTHING, Text, badge, change_url, code, link, list_url, moment, number, object_link
 from core.admin.exports import ExportsAdmin
 from core.admin.filters import range_filter
@@ -67,7 +67,16 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
     search_fields = ("username",)
     search_help_text = _("A Telegram id, an id, or the beginning of a username or login")
     actions_list = ("employ", "export_rows")
-    actions_detail = ("set_role", "reset_factor", "end_sessions", "keep_out", "let_in", "dismiss", "anonymise")
+    actions_detail = (
+        "set_role",
+        "new_password",
+        "reset_factor",
+        "end_sessions",
+        "keep_out",
+        "let_in",
+        "dismiss",
+        "anonymise",
+    )
     readonly_fields = (
         "name",
         "shown_state",
@@ -128,7 +137,7 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
             return False
         if name == "reset_factor":
             return queries.find_factor_since(row.pk) is not None
-        staffs = dict.fromkeys(("set_role", "dismiss"), row.is_staff)
+        staffs = dict.fromkeys(("set_role", "new_password", "dismiss"), row.is_staff)
         return {**staffs, "keep_out": row.is_active, "end_sessions": row.is_active, "let_in": not row.is_active}.get(
             name, True
         )
@@ -171,6 +180,22 @@ class UserAdmin(ExportsAdmin[User], OperationAdmin[User]):
         role = form.cleaned_data["role"] or None
         users.set_role(user_id=user.pk, role=role, reason=form.cleaned_data["reason"], by=by)
         return _("The role is set.")
+
+    @deed(
+        title=_("New initial password"),
+        permission="staff",
+        icon="password",
+        variant="danger",
+        explanation=_(
+            "For a colleague who has forgotten theirs: make sure that it is they who ask. The present one ends with "
+            "all of their sessions. The new one is shown once, on the next page: hand it over in person."
+        ),
+        step_up=True,
+    )
+    def new_password(self, request: HttpRequest, user: User, form: ReasonForm, by: Actor) -> Outcome:
+        row, shown = staff.renew_password(user_id=user.pk, reason=form.cleaned_data["reason"], by=by)
+        facts = {"password": shown, "original": row, "back_url": change_url(row, row.pk)}
+        return Shown("accounts/admin/password_shown.html", facts)
 
     @deed(
         title=_("Reset the second factor"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import queries
 from accounts.api import throttles
 from accounts.models import User
-from accounts.operations import second_factors
+from accounts.operations import admin_logins, second_factors
 from accounts.people import actor_of
 from accounts.rules import second_factors as rules
 from accounts.runtime_settings import STEP_UP_MINUTES
@@ -62,6 +62,11 @@ class CodeForm(DeedForm):
                 "code", wrong if self.backup else _("The code is wrong, or was used before. Try the next one.")
             )
         return is_right
+
+    @property
+    def way(self) -> admin_logins.Way:
+        """What was shown: either is taken, whichever was asked for."""
+        return "backup_code" if rules.backup_digest(self.cleaned_data["code"]) else "code"
 
 
 def too_many(refusal: RateLimited) -> str:

@@ -6,12 +6,16 @@ from audit.admin.wording import register_deeds, register_facts
 
 register_deeds(
     {
+        "accounts.admin.logged_in": _("Logged in to Admin"),
+        "accounts.admin.logged_out": _("Logged out of Admin"),
         "accounts.api_key.issued": _("Key issued"),
         "accounts.api_key.revoked": _("Key revoked"),
         "accounts.api_key.rotated": _("Key rotated"),
         "accounts.password.changed": _("Password changed"),
         "accounts.staff.created": _("Let into the Admin"),
         "accounts.staff.dismissed": _("No longer works here"),
+        "accounts.staff.login_set": _("Login changed"),
+        "accounts.staff.password_renewed": _("New initial password"),
         "accounts.staff.role_set": _("Role given"),
         "accounts.user.activated": _("Let in again"),
         "accounts.user.anonymised": _("Forgotten"),

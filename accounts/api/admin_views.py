@@ -93,6 +93,7 @@ class HireSerializer(StrictSerializer):
 class ColleagueSerializer(StrictSerializer):
     """What is absent stays as it is. A role of null takes away the present one."""
 
+    username = TextField(max_length=150, required=False, help_text=_("What they will log in with."))
     first_name = TextField(max_length=255, required=False, allow_blank=True)
     role = RoleField(required=False, allow_null=True)
     is_active = BoolField(required=False)
@@ -166,18 +167,19 @@ class AdminView(ApiView):
         operation_id="admins_update",
         body=ColleagueSerializer,
         answers={200: AdminSerializer},
-        errors=[UserNotFound, RoleUnknown, NotYourself, LastSuperadmin, StepUpRequired],
+        errors=[UserNotFound, LoginTaken, RoleUnknown, NotYourself, LastSuperadmin, StepUpRequired],
         examples=[Example("another role", body={"role": "support"}, answer={**OLGA, "role": "support"})],
     )
     def patch(self, request: Request, admin_id: UUID) -> Response:
         """
-        A new role counts from their next request on. Nobody takes their own role away or keeps themselves out, and the
-        last superadmin stays one.
+        A new role counts from their next request on, a new username from their next login on. Nobody takes their own
+        role away or keeps themselves out, and the last superadmin stays one.
         """
         told = self.body()
         role = (told["role"] or "") if "role" in told else None
         staff.change(
             user_id=admin_id,
+            login=told.get("username"),
             first_name=told.get("first_name"),
             role=role,
             is_active=told.get("is_active"),

@@ -13,6 +13,7 @@ from audit.operations import records
 from core.actors import Actor
 from core.clock import CoreNow
 from core.database import operation
+from core.errors import ReasonMissing
 
 _PASSWORD_BYTES: Final = 15
 
@@ -40,7 +41,7 @@ def hire(
     :raises core.errors.ReasonMissing: the person is kept out at once, and no reason is given
     :raises core.errors.ValidationFailed: the login or the name is not acceptable
     """
-    made = secrets.token_urlsafe(_PASSWORD_BYTES) if password is None else None
+    made = _new_password() if password is None else None
     user = users.create_staff(
         login=login, password=password or made or "", role=role, first_name=first_name, by=by, reason=reason
     )
@@ -53,6 +54,7 @@ def hire(
 def change(
     *,
     user_id: UUID,
+    login: str | None = None,
     first_name: str | None = None,
     role: str | None = None,
     is_active: bool | None = None,
@@ -60,7 +62,7 @@ def change(
     reason: str,
 ) -> User:
     """
-    Change a colleague's name, role or being kept out, all of it or nothing. None leaves a value as it is.
+    Change a colleague's login, name, role or being kept out, all of it or nothing. None leaves a value as it is.
 
     :param role: one of :data:`accounts.roles.ROLES`; empty for none at all
     :raises core.errors.ReasonMissing: no reason is given
@@ -69,12 +71,15 @@ def change(
     :raises errors.RoleUnknown: there is no such role
     :raises errors.NotYourself: their own role, or keeping themselves out
     :raises errors.LastSuperadmin: the person is the only superadmin
-    :raises core.errors.ValidationFailed: the name is not acceptable
+    :raises errors.LoginTaken: somebody else has this login
+    :raises core.errors.ValidationFailed: the login or the name is not acceptable
     """
     superadmins.require(by)
     superadmins.hold(user_id)
     if not locks.user(user_id).is_staff:
         raise errors.UserNotFound
+    if login is not None:
+        users.set_login(user_id=user_id, login=login, by=by, reason=reason)
     if first_name is not None:
         users.update(user_id=user_id, first_name=first_name, by=by, reason=reason)
     if role is not None:
@@ -82,6 +87,32 @@ def change(
     if is_active is not None:
         users.set_active(user_id=user_id, is_active=is_active, by=by, reason=reason)
     return User.objects.get(pk=user_id)
+
+
+@operation
+def renew_password(*, user_id: UUID, by: Actor, reason: str) -> tuple[User, str]:
+    """
+    Give a colleague who has forgotten their password a new one, which nobody can guess. All of their sessions end
+    (``accounts_user_locked_out_has_no_session``); their second factor stays.
+
+    :return: the person, and the password, which nobody can see again
+    :raises core.errors.ReasonMissing: no reason is given
+    :raises errors.RoleNotYoursToGive: whoever acts is no superadmin
+    :raises errors.NotYourself: it is their own, which they change by the present one
+    :raises errors.UserNotFound: nobody among the staff has this id
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    superadmins.require(by)
+    superadmins.require_somebody_else(user_id, by)
+    user = locks.user(user_id)
+    if not user.is_staff:
+        raise errors.UserNotFound
+    made = _new_password()
+    user.set_password(made)
+    user.save(update_fields=["password", "updated_at"])
+    records.record("accounts.staff.password_renewed", entity=user, by=by, reason=reason)
+    return user, made
 
 
 @operation
@@ -116,3 +147,7 @@ def dismiss(*, user_id: UUID, by: Actor, reason: str) -> User:
         "accounts.staff.dismissed", entity=user, by=by, reason=reason, old={"login": login, "roles": had}, new={}
     )
     return user
+
+
+def _new_password() -> str:
+    return secrets.token_urlsafe(_PASSWORD_BYTES)

@@ -123,12 +123,7 @@ def create_staff(
     superadmins.require(by)
     group = _group(role)
     user = User(login=login.strip(), first_name=first_name, last_name=last_name, is_staff=True)
-    try:
-        user.clean_fields(exclude={"password"})
-        if not user.login:
-            raise ValidationError({"login": User._meta.get_field("login").error_messages["blank"]})
-    except ValidationError as refused:
-        raise ValidationFailed(fields=refused.message_dict) from refused
+    _check(user, "login", "first_name", "last_name")
     try:
         validate_password(password, user)
     except ValidationError as refused:
@@ -142,6 +137,37 @@ def create_staff(
         user.groups.set([group])
     events.user_created(user.pk, by)
     records.record("accounts.staff.created", entity=user, by=by, reason=reason, role=role)
+    return user
+
+
+@operation
+def set_login(*, user_id: UUID, login: str, by: Actor, reason: str) -> User:
+    """
+    Have a member of staff log in under another name from now on. Their sessions go on.
+
+    :raises core.errors.ReasonMissing: no reason is given
+    :raises errors.UserNotFound: there is no such person
+    :raises errors.NotStaff: the person does not work here
+    :raises errors.RoleNotYoursToGive: whoever acts is no superadmin
+    :raises errors.LoginTaken: somebody else has this login
+    :raises core.errors.ValidationFailed: the login is not acceptable
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    superadmins.require(by)
+    user = locks.user(user_id)
+    if not user.is_staff:
+        raise errors.NotStaff
+    had, user.login = user.login, login.strip()
+    _check(user, "login")
+    if user.login != had:
+        if User.objects.filter(login=user.login).exists():
+            raise errors.LoginTaken
+        # A racing twin of the login is refused by accounts_user_login_key, which means LoginTaken as well.
+        user.save(update_fields=["login", "updated_at"])
+        records.record(
+            "accounts.staff.login_set", entity=user, by=by, reason=reason, old={"login": had}, new={"login": user.login}
+        )
     return user
 
 
@@ -262,14 +288,20 @@ def _known(user_id: UUID) -> User:
 def _told(**values: str | bool | None) -> dict[str, str | bool]:
     """What was said at all, checked against the columns."""
     told = {name: value for name, value in values.items() if value is not None}
-    example = User(**told)
-    try:
-        example.clean_fields(exclude={field.name for field in User._meta.get_fields()} - set(told))
-    except ValidationError as refused:
-        raise ValidationFailed(fields=refused.message_dict) from refused
+    _check(User(**told), *told)
     if (timezone := told.get("timezone")) and timezone not in available_timezones():
         raise ValidationFailed(fields={"timezone": [_("It is not a time zone's name, like Europe/Moscow.")]})
     return told
+
+
+def _check(user: User, *names: str) -> None:
+    """:raises core.errors.ValidationFailed: one of these values is not acceptable"""
+    try:
+        user.clean_fields(exclude={field.name for field in User._meta.get_fields()} - set(names))
+        if "login" in names and not user.login:
+            raise ValidationError({"login": User._meta.get_field("login").error_messages["blank"]})
+    except ValidationError as refused:
+        raise ValidationFailed(fields=refused.message_dict) from refused
 
 
 def _referrer(code: str | None) -> UUID | None:

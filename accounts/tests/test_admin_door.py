@@ -297,6 +297,56 @@ class TestEnrolment:
         assert location(desk.post(ENROL, code="123456")) == CODE
 
 
+class TestWhatIsWrittenDown:
+    """Each login and logout, with where it came from and what was shown."""
+
+    def test_is_the_password_where_it_is_enough(self, olga: User) -> None:
+        Desk().logs_in(olga, "wrong")
+        assert ways() == []
+        Desk(ip="198.51.100.4").logs_in(olga)
+        row = AuditLog.objects.get(action="accounts.admin.logged_in")
+        assert (row.user_id, row.actor["label"], row.entity_id) == (olga.pk, "olga", str(olga.pk))
+        assert {name: row.metadata[name] for name in ("way", "door", "ip")} == {
+            "way": "password",
+            "door": "admin",
+            "ip": "198.51.100.4",
+        }
+
+    @pytest.mark.parametrize("page", [CODE, f"{CODE}?backup=1"])
+    def test_is_the_code_or_the_backup_code_whichever_was_asked_for(self, olga: User, page: str) -> None:
+        phone, desk, other = enrolled(olga), Desk(), Desk()
+        code = backup_codes(olga)[0]
+        desk.logs_in(olga)
+        desk.post(page, code=phone.shows_not())
+        assert ways() == [], "half way in is not in"
+        desk.post(page, code=phone.shows())
+        other.logs_in(olga)
+        other.post(page, code=code)
+        assert ways() == ["code", "backup_code"]
+
+    @pytest.mark.usefixtures("required")
+    def test_is_the_enrolment(self, olga: User) -> None:
+        desk = Desk()
+        desk.logs_in(olga)
+        desk.post(ENROL, code=Phone(secret_of(desk.get(ENROL))).shows())
+        assert ways() == ["enrolment"]
+
+    def test_is_the_logout_once(self, olga: User) -> None:
+        desk, _phone = inside(olga)
+        desk.get("/admin/logout/")
+        assert not AuditLog.objects.filter(action="accounts.admin.logged_out").exists()
+        desk.post("/admin/logout/")
+        desk.post("/admin/logout/")
+        row = AuditLog.objects.get(action="accounts.admin.logged_out")
+        assert (row.user_id, row.entity_id, row.metadata["door"]) == (olga.pk, str(olga.pk), "admin")
+
+
+def ways() -> list[str]:
+    """How somebody came in, each time."""
+    rows = AuditLog.objects.filter(action="accounts.admin.logged_in").order_by("id")
+    return [row.metadata["way"] for row in rows]
+
+
 def test_every_address_is_tried() -> None:
     known = addresses()
     assert len(known) > 100

@@ -66,7 +66,10 @@ class TestShowingItAgain:
         enrolled(boris)
         desk, _phone = inside(olga)
         clock.advance(minutes=10)
-        for name in ("set-role", "reset-factor", "end-sessions", "keep-out", "let-in", "dismiss", "anonymise"):
+        for name in (
+            *("set-role", "new-password", "reset-factor", "end-sessions"),
+            *("keep-out", "let-in", "dismiss", "anonymise"),
+        ):
             path = change_url(boris, boris.pk).replace("/change/", f"/{name}/")
             assert location(desk.post(path, reason="x", role="operator")).startswith(CONFIRM), name
         for model, name in ((User, "employ"), (User, "export-rows")):
@@ -225,6 +228,29 @@ class TestColleagues:
         assert not SecondFactor.objects.exists()
         assert AuditLog.objects.get(action="second_factor.reset").metadata["reason"] == "lost phone"
 
+    def test_are_given_a_new_password_that_is_shown_once(self, olga: User) -> None:
+        boris, theirs, desk = StaffFactory.create(role="operator", login="boris"), Desk(), Desk()
+        theirs.logs_in(boris)
+        tokens = bearer_header(boris)
+        desk.logs_in(olga)
+        path = change_url(boris, boris.pk)
+        assert b"new-password/" in desk.get(path).content
+        assert "reason" in errors(desk.post(path.replace("/change/", "/new-password/"), reason=" "))
+        assert theirs.is_in
+        page = desk.post(path.replace("/change/", "/new-password/"), reason="forgotten")
+        shown = page.context["password"]
+        assert shown in page.content.decode()
+        assert "no-store" in page["Cache-Control"]
+        assert not theirs.is_in
+        assert theirs.client.get(ME, headers=tokens).status_code == 401
+        assert "Please enter the correct" in errors(theirs.logs_in(boris))
+        theirs.logs_in(boris, shown)
+        assert theirs.is_in
+        row = AuditLog.objects.get(action="accounts.staff.password_renewed")
+        assert (row.user_id, row.entity_id, row.metadata["reason"]) == (olga.pk, str(boris.pk), "forgotten")
+        assert shown not in str(list(AuditLog.objects.values()))
+        assert shown not in desk.get(path).content.decode()
+
     def test_are_dismissed_by_a_superadmin(self, olga: User) -> None:
         boris = StaffFactory.create(role="operator")
         desk = Desk()
@@ -237,7 +263,7 @@ class TestColleagues:
         desk, _phone = inside(olga)
         StaffFactory.create(role="superadmin")
         page = desk.get(change_url(olga, olga.pk)).content
-        for name in ("set-role", "reset-factor", "keep-out", "dismiss", "anonymise"):
+        for name in ("set-role", "new-password", "reset-factor", "keep-out", "dismiss", "anonymise"):
             assert f"{name}/".encode() not in page
             refused = desk.post(change_url(olga, olga.pk).replace("/change/", f"/{name}/"), reason="x", role="viewer")
             assert "Nobody takes their own rights away" in errors(refused), name
@@ -247,7 +273,7 @@ class TestColleagues:
         enrolled(olga)
         desk = Desk()
         desk.logs_in(StaffFactory.create(role=role))
-        for name in ("reset-factor", "end-sessions", "dismiss", "set-role"):
+        for name in ("reset-factor", "new-password", "end-sessions", "dismiss", "set-role"):
             path = change_url(olga, olga.pk).replace("/change/", f"/{name}/")
             assert desk.post(path, reason="x", role="viewer").status_code == 403
 

@@ -146,6 +146,41 @@ class TestChanging:
         assert inside(chief).patch(address(olga), {"is_active": True, "first_name": "Olya"}).json()["is_active"]
         assert deed("accounts.user.deactivated").metadata["reason"] == f"PATCH {address(olga)}"
 
+    def test_gives_another_login(self, chief: User) -> None:
+        olga = StaffFactory.create(role="operator", login="olga")
+        browser = inside(olga)
+        answer = inside(chief).patch(address(olga), {"username": "olya", "reason": "married"})
+        assert (answer.status_code, answer.json()["username"]) == (200, "olya")
+        assert told(Visitor().logs_in("olga")) == (401, "auth.login_refused")
+        assert Visitor().logs_in("olya").status_code == 200
+        assert browser.get(ME).status_code == 200, "their sessions go on"
+        row = deed("accounts.staff.login_set")
+        assert (row.old_value, row.new_value) == ({"login": "olga"}, {"login": "olya"})
+        assert (row.user_id, row.metadata["reason"], row.metadata["door"]) == (chief.pk, "married", "api")
+        assert inside(chief).patch(address(olga), {"username": "olya"}).status_code == 200
+        assert AuditLog.objects.filter(action="accounts.staff.login_set").count() == 1, "it is theirs already"
+
+    def test_gives_nobody_another_s_login(self, chief: User) -> None:
+        olga = StaffFactory.create(login="olga", first_name="Olga")
+        refused = inside(chief).patch(address(olga), {"username": "chief", "first_name": "Olya"})
+        assert told(refused) == (409, "accounts.login_taken")
+        for wrong in ("", " ", "x" * 151, None):
+            refused = inside(chief).patch(address(olga), {"username": wrong, "first_name": "Olya"})
+            assert told(refused) == (400, "common.validation_error")
+        olga.refresh_from_db()
+        assert (olga.login, olga.first_name) == ("olga", "Olga")
+
+    def test_gives_a_login_to_one_of_those_who_race_for_it(self, chief: User) -> None:
+        access = opened(chief).access
+        colleagues = StaffFactory.create_batch(4)
+        statuses = race(
+            *[
+                lambda each=each: Visitor(access=access).patch(address(each), {"username": "zoya"}).status_code
+                for each in colleagues
+            ]
+        )
+        assert sorted(statuses) == [200, 409, 409, 409]
+
     def test_changes_all_or_nothing(self, chief: User) -> None:
         olga = StaffFactory.create(role="operator", first_name="Olga")
         refused = inside(chief).patch(address(olga), {"first_name": "Olya", "is_active": False, "role": "king"})

@@ -74,8 +74,8 @@ def apply(*, event_id: UUID, by: Actor) -> None:
     try:
         facts = providers.get(event.provider).facts_of(event.payload)
     except NoticeOfNothing as nothing:
+        # One for all of a provider's: whoever makes notices up makes up their ids, too.
         alerts.raise_alert(
-            # One for all of a provider's: whoever makes notices up makes up their ids, too.
             f"billing.notice_of_nothing:{event.provider}",
             severity="warning",
             title=gettext_noop("A message is about a payment that its provider does not know"),

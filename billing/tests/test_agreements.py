@@ -9,7 +9,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from audit.models import AdminAlert
-from billing.models import Invoice, Payment, PaymentEvent, Subscription
+from billing.models import Invoice, Payment, PaymentEvent, Refund, Subscription
 from billing.operations import agreements, refunds, renewals, subscriptions
 from billing.tests.factories import TESTER, InvoiceFactory, PlanFactory, WalletFactory, new_key
 from billing.tests.facts import tell, told_of
@@ -145,7 +145,13 @@ class TestRenewedByTelegram:
 class TestEndedHere:
     def test_by_a_refund_telegram_is_told_to_stop(self, shop: Shop) -> None:
         subscription, charge_id = month(shop)
-        refunds.issue(payment_id=Payment.objects.get().pk, policy="full", reason="They asked", key=new_key(), by=TESTER)
+        refunds.issue(
+            payment_id=Payment.objects.get().pk,
+            policy=Refund.Policy.FULL,
+            reason="They asked",
+            key=new_key(),
+            by=TESTER,
+        )
         shop.settle()
         assert now(subscription)[0] == "expired"
         (call,) = shop.house.calls("editUserStarSubscription")

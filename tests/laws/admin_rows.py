@@ -144,7 +144,7 @@ OF_THE_SITE: Final[Mapping[str, Row]] = {
     "jsi18n": Row(STAFF, STAFF, moves=False),
     "password_change": shows(STAFF),
     "password_change_done": shows(STAFF),
-    "logout": Row(STAFF, STAFF, opened=405, moves=False),
+    "logout": Row(STAFF, STAFF, opened=405),
     # Whose choices it lists, the query says.
     "autocomplete": Row(
         "accounts.view_user",
@@ -171,6 +171,7 @@ DEEDS: Final[Mapping[str, Row]] = {
     "accounts_user_export_rows": deed("core.export_users", file_format="csv"),
     "accounts_user_keep_out": deed("accounts.change_user"),
     "accounts_user_let_in": deed("accounts.change_user", make=_kept_out),
+    "accounts_user_new_password": deed("accounts.manage_staff", make=_staff),
     "accounts_user_reset_factor": deed("accounts.manage_staff", make=_staff_with_a_phone),
     "accounts_user_set_role": deed("accounts.manage_staff", make=_staff, role="viewer"),
     "audit_adminalert_acknowledge": deed("audit.change_adminalert"),
