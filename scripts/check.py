@@ -46,6 +46,7 @@ def laws() -> Iterator[Law]:
     yield Law("locks", _module("scripts.laws_of_locks"))
     yield Law("messages", _module("scripts.messages", "--check"))
     yield Law("security", [_tool("bandit"), "--quiet", "--configfile=pyproject.toml", "--recursive", *CODE])
+    yield Law("dependencies", _module("scripts.law_of_dependencies"))
     yield Law("dockerfile", [_tool("hadolint"), "Dockerfile"])
     yield Law("compose", [_tool("check-jsonschema"), "--builtin-schema=vendor.compose-spec", "docker-compose.yml"])
     yield Law("workflow", [_tool("check-jsonschema"), "--builtin-schema=vendor.github-workflows", *WORKFLOWS])
@@ -81,6 +82,8 @@ def main() -> int:
             print(f"{'kept  ' if kept else 'BROKEN'} {law.name} ({took:.1f} s)", flush=True)
             if not kept:
                 broken.append(law.name)
+                print(result.stdout.rstrip(), flush=True)
+            elif result.stdout.startswith("not asked"):
                 print(result.stdout.rstrip(), flush=True)
     print(f"Broken: {', '.join(broken)}." if broken else f"All {len(chosen)} laws are kept.")
     return 1 if broken else 0
