@@ -11,18 +11,20 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from billing.admin.search import by_id
 from billing.models import WebhookDelivery, WebhookEndpoint
-from billing.operations import webhook_endpoints
+from billing.operations import webhook_deliveries, webhook_endpoints
+from billing.operations.webhook_deliveries import MOST_AT_ONCE
 from billing.operations.webhook_endpoints import LONGEST_OVERLAP, Secretive
 from billing.rules.announcements import TYPES
 from billing.rules.webhook_addresses import LONGEST_URL
 from core.actors import Actor
 from core.admin.deeds import Outcome, Shown, deed, list_deed
-from core.admin.display import NOTHING, Text, badge, change_url, link, list_url, moment, short
+from core.admin.display import NOTHING, Text, badge, change_url, link, list_url, moment, number, short
 from core.admin.facts import FactsAdmin
 from core.admin.forms import DeedForm, ReasonField, ReasonForm, integer_widget, text_widget
 
@@ -68,6 +70,14 @@ class RotateSecretForm(DeedForm):
     reason = ReasonField()
 
 
+def _how_many_wait(_request: HttpRequest, row: WebhookEndpoint) -> Text:
+    waiting = row.deliveries.filter(state=WebhookDelivery.State.DEAD).count()
+    return gettext(
+        "Given up: %(count)s. Each goes with the message id that it always had, so that a receiver that has it knows "
+        "it again; at most %(most)s at once, the oldest first."
+    ) % {"count": number(waiting), "most": number(MOST_AT_ONCE)}
+
+
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(FactsAdmin[WebhookEndpoint]):
     """Every address that is, or was, told of what happens."""
@@ -77,7 +87,7 @@ class WebhookEndpointAdmin(FactsAdmin[WebhookEndpoint]):
     search_fields = ("id",)
     search_help_text = _("An id, or a whole address")
     actions_list = ("add_endpoint",)
-    actions_detail = ("edit", "rotate", "switch_off", "switch_on", "remove")
+    actions_detail = ("edit", "rotate", "switch_off", "switch_on", "replay_given_up", "remove")
 
     def find(self, term: str) -> Q:
         return by_id(term) | Q(url=term)
@@ -88,6 +98,8 @@ class WebhookEndpointAdmin(FactsAdmin[WebhookEndpoint]):
     def is_offered(self, request: HttpRequest, row: WebhookEndpoint, name: str) -> bool:
         if row.removed_at is not None:
             return False
+        if name == "replay_given_up":
+            return row.is_active and row.deliveries.filter(state=WebhookDelivery.State.DEAD).exists()
         return {"switch_off": row.is_active, "switch_on": not row.is_active}.get(name, True)
 
     def has_make_permission(self, request: HttpRequest, object_id: object = None) -> bool:
@@ -95,6 +107,9 @@ class WebhookEndpointAdmin(FactsAdmin[WebhookEndpoint]):
 
     def has_edit_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return request.user.has_perm("billing.change_webhookendpoint")
+
+    def has_replay_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return request.user.has_perm("billing.change_webhookdelivery")
 
     @list_deed(
         title=_("Add an endpoint"),
@@ -149,6 +164,18 @@ class WebhookEndpointAdmin(FactsAdmin[WebhookEndpoint]):
     def switch_on(self, request: HttpRequest, row: WebhookEndpoint, form: ReasonForm, by: Actor) -> Outcome:
         webhook_endpoints.change(endpoint_id=row.pk, is_active=True, by=by)
         return _("The endpoint is switched on.")
+
+    @deed(
+        title=_("Send all given-up ones again"),
+        permission="replay",
+        icon="replay",
+        explanation=_how_many_wait,
+    )
+    def replay_given_up(self, request: HttpRequest, row: WebhookEndpoint, form: ReasonForm, by: Actor) -> Outcome:
+        sent = webhook_deliveries.replay_given_up(endpoint_id=row.pk, reason=form.cleaned_data["reason"], by=by)
+        return ngettext(
+            "%(count)s message is on its way again.", "%(count)s messages are on their way again.", sent
+        ) % {"count": number(sent)}
 
     @deed(
         title=_("Remove"),

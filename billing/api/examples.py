@@ -122,12 +122,19 @@ CALCULATION: Final[dict[str, Any]] = {
     "days_bought": 0,
     "promo_code": "WELCOME33",
     "period": None,
+    "referral": None,
+    "refunds_parts": True,
+}
+CALCULATION_OF_ALL: Final[dict[str, Any]] = {
+    **CALCULATION,
+    "policy": "full",
+    "amount": {"amount": 9983, "currency": "RUB"},
+    "shortfall_tokens": 30,
     "referral": {
-        "effect": "stays",
+        "effect": "not_given",
         "referrer": "01980f2b-07c8-79da-85e6-f778899aabbc",
         "reward_tokens": 3,
     },
-    "refunds_parts": True,
 }
 CHARGE: Final[dict[str, Any]] = {
     "id": "01980f2a-9051-7263-9e7f-809112233445",

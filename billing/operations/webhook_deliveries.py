@@ -28,6 +28,7 @@ from billing.rules.announcements import message
 from core import clock
 from core.actors import Actor
 from core.database import operation
+from core.errors import ReasonMissing
 from core.rules import backoff
 
 # Longer than any call takes: whoever holds it after that has died.
@@ -36,6 +37,8 @@ FIRST_PAUSE: Final = 20.0
 # What nobody was woken for is looked for after so long.
 OVERDUE: Final = timedelta(seconds=60)
 _BATCH: Final = 500
+# So many are put on their way in one transaction; whoever has more asks again.
+MOST_AT_ONCE: Final = 200
 _GONE: Final = 410
 
 
@@ -140,13 +143,48 @@ def replay(*, delivery_id: UUID, by: Actor) -> WebhookDelivery:
         raise errors.WebhookEndpointInactive()
     if delivery.state == WebhookDelivery.State.PENDING:
         return delivery
-    moment = clock.now()
-    delivery.state = WebhookDelivery.State.PENDING
-    delivery.next_attempt_at, delivery.gives_up_at, delivery.delivered_at = moment, moment + TRIED_FOR, None
-    delivery.save(update_fields=["state", "next_attempt_at", "gives_up_at", "delivered_at"])
+    _set_going(delivery)
     records.record("billing.webhook_delivery.replayed", entity=delivery, by=by, url=delivery.endpoint.url)
-    wake(delivery)
     return delivery
+
+
+@operation
+def replay_given_up(*, endpoint_id: UUID, reason: str, by: Actor) -> int:
+    """
+    Put the deliveries to an endpoint that were given up on their way again, the oldest first, each with the id that it
+    always had.
+
+    :param reason: why; kept in the audit log
+    :returns: how many, at most :data:`MOST_AT_ONCE`: call again until there are none
+    :raises core.errors.ReasonMissing: no reason was given
+    :raises errors.WebhookEndpointNotFound: there is no such endpoint
+    :raises errors.WebhookEndpointInactive: it is switched off or removed
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing(fields={"reason": [ReasonMissing.title]})
+    # Whoever asks at the same time waits here, and then finds on their way what was given up.
+    endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
+    if endpoint is None:
+        raise errors.WebhookEndpointNotFound(str(endpoint_id))
+    if not endpoint.is_active:
+        raise errors.WebhookEndpointInactive()
+    given_up = WebhookDelivery.objects.select_for_update(no_key=True).filter(
+        endpoint=endpoint, state=WebhookDelivery.State.DEAD
+    )
+    found = list(given_up.order_by("pk")[:MOST_AT_ONCE])
+    for delivery in found:
+        _set_going(delivery)
+    if found:
+        records.record(
+            "billing.webhook_endpoint.replayed",
+            entity=endpoint,
+            by=by,
+            reason=reason,
+            url=endpoint.url,
+            deliveries=len(found),
+        )
+    return len(found)
 
 
 @operation
@@ -163,6 +201,14 @@ def sweep(*, by: Actor) -> int:
     for delivery in found:
         wake(delivery)
     return len(found)
+
+
+def _set_going(delivery: WebhookDelivery) -> None:
+    moment = clock.now()
+    delivery.state = WebhookDelivery.State.PENDING
+    delivery.next_attempt_at, delivery.gives_up_at, delivery.delivered_at = moment, moment + TRIED_FOR, None
+    delivery.save(update_fields=["state", "next_attempt_at", "gives_up_at", "delivered_at"])
+    wake(delivery)
 
 
 def _end(delivery: WebhookDelivery, state: WebhookDelivery.State, *, status: int | None, error: str) -> None:

@@ -226,6 +226,9 @@ DEEDS: Final[Mapping[str, Row]] = {
         "billing.change_webhookendpoint", url="https://other.example", events=["wallet.low"]
     ),
     "billing_webhookendpoint_rotate": deed("billing.change_webhookendpoint", overlap_hours="1"),
+    "billing_webhookendpoint_replay_given_up": deed(
+        "billing.change_webhookdelivery", make=lambda: dead_delivery().endpoint
+    ),
     "billing_webhookendpoint_remove": deed("billing.change_webhookendpoint"),
     "billing_webhookendpoint_switch_off": deed("billing.change_webhookendpoint"),
     "billing_webhookendpoint_switch_on": deed("billing.change_webhookendpoint", make=_switched_off_endpoint),

@@ -130,7 +130,12 @@ class RefundPreviewView(ApiView):
         body=AskedRefundSerializer,
         answers={200: CalculationSerializer},
         errors=_REFUSALS,
-        examples=[Example("what was not used", body={"policy": "unspent"}, answer=examples.CALCULATION)],
+        examples=[
+            Example("what was not used", body={"policy": "unspent"}, answer=examples.CALCULATION),
+            Example(
+                "everything, which had earned a reward", body={"policy": "full"}, answer=examples.CALCULATION_OF_ALL
+            ),
+        ],
     )
     def post(self, request: Request, payment_id: UUID) -> Response:
         """The calculation alone: nothing moves."""
