@@ -46,13 +46,14 @@ PARTS: Final[Mapping[str, str]] = {
             *("money_back.py:add", "payment_events.py:hear", "payment_events.py:bring_up"),
             *("payment_events.py:carry_over", "settlements.py:outcome", "settlements.py:settle"),
             *("settlements.py:keep_aside", "taking_back.py:converge", "payment_events.py:is_play_money"),
+            *("outside.py:checked", "outside.py:fact"),
         )
     },
     **{
         f"billing/operations/timelines.py:{part}": "a part of what changes a subscription, under its caller's locks"
         for part in (
             *("append", "convert", "follow", "schedule", "end", "expire", "move", "keep_wallet_end"),
-            *("house_zone", "end_as_provider_says"),
+            *("house_zone", "end_as_provider_says", "tell_provider", "keep_cancelled"),
         )
     },
     **{
