@@ -9,7 +9,7 @@ from uuid import UUID
 from billing import errors, locks
 from billing.gateways import providers
 from billing.models import Payment, PaymentEvent
-from billing.operations import payment_events, renewals, subscriptions
+from billing.operations import attempts, payment_events, renewals, subscriptions
 from billing.operations.payment_events import Heard
 from billing.queries.payments import as_fact
 from billing.queries.subscriptions import is_renewable
@@ -22,8 +22,8 @@ from core.database import operation
 def record(*, fact: Fact, by: Actor) -> Heard:
     """
     Record what a provider says of a payment, and what it says besides: a renewal that it took by itself gets an invoice
-    of its own, where there is something to renew, and what the customer agreed to be charged by is remembered with the
-    subscription. Twice, or at once, it is recorded once.
+    of its own, where there is something to renew, what the customer agreed to be charged by is remembered with the
+    subscription, and what was cancelled makes room for another attempt to pay. Twice, or at once, it is recorded once.
     """
     if fact.renews and fact.kind == Kind.SUCCEEDED and not payment_events.is_play_money(fact):
         known = Payment.objects.filter(provider=fact.provider, provider_payment_id=fact.payment_id)
@@ -36,6 +36,10 @@ def record(*, fact: Fact, by: Actor) -> Heard:
         ):
             fact = replace(fact, invoice_id=_renewed(fact, fact.invoice_id, by=by))
     heard = payment_events.record(fact=fact, by=by)
+    if fact.kind == Kind.CANCELLED and heard.event.invoice_id is not None:
+        attempts.close_cancelled(
+            invoice_id=heard.event.invoice_id, provider=fact.provider, payment_id=fact.payment_id, by=by
+        )
     if fact.kind == Kind.SUCCEEDED and heard.payment is not None:
         subscriptions.follow_agreement(payment=heard.payment, details=fact.details, by=by)
     return heard
