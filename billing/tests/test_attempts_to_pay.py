@@ -89,7 +89,7 @@ class TestARenewalThatNobodyAnswered:
         agreement = subscribed(till).agreement_id
         invoice = InvoiceFactory.create()
         till.house.script("POST /yookassa/v3/payments", kind="drop")
-        for_it = {"invoice_id": invoice.pk, "provider": "yookassa", "agreement": agreement}
+        for_it: dict[str, Any] = {"invoice_id": invoice.pk, "provider": "yookassa", "agreement": agreement}
         with pytest.raises(ProviderUnavailable):
             checkouts.charge(**for_it, by=TESTER)
         return for_it
