@@ -37,7 +37,8 @@ class CheckoutAdmin(ReadOnlyAdmin[Checkout]):
                 "fields": (
                     ("customer", "of_invoice", "invoice_state"),
                     ("provider", "asked_money"),
-                    ("when", "answered"),
+                    ("when", "answered", "closed"),
+                    ("answer", "by_agreement", "asked_after"),
                 )
             },
         ),
@@ -73,11 +74,21 @@ class CheckoutAdmin(ReadOnlyAdmin[Checkout]):
 
     @admin.display(description=_("provider's answer"))
     def answer(self, row: Checkout) -> SafeString:
+        if row.closed_at:
+            return badge(_("over"))
         return badge(_("answered"), "good") if row.answered_at else badge(_("none yet"), "warn")
 
     @admin.display(description=_("answered"))
     def answered(self, row: Checkout) -> SafeString | str:
         return moment(row.answered_at)
+
+    @admin.display(description=_("closed"))
+    def closed(self, row: Checkout) -> SafeString | str:
+        return moment(row.closed_at)
+
+    @admin.display(description=_("asked after"))
+    def asked_after(self, row: Checkout) -> SafeString | str:
+        return moment(row.polled_at)
 
     @admin.display(description=_("address"))
     def shown_url(self, row: Checkout) -> SafeString | str:

@@ -40,7 +40,7 @@ class PaymentLink:
         icon="link",
         explanation=_(
             "Where the customer pays, at the provider's page. The invoice becomes paid once the provider has said so. "
-            "Asked again for the same provider, the link is the same."
+            "Asked again for the same provider, the link is the same for as long as it can be paid at."
         ),
         submit=_("Show the link"),
     )

@@ -53,7 +53,12 @@ _PASSING: Final = (
     stripe.IdempotencyError,
 )
 # What opens what belongs to whoever pays.
-_PRIVATE: Final = frozenset({"client_secret", "receipt_email", "shipping", "billing_details"})
+_PRIVATE: Final = frozenset(
+    {
+        *("client_secret", "receipt_email", "shipping", "billing_details"),
+        *("customer_details", "customer_email", "collected_information", "shipping_details"),
+    }
+)
 _VERDICTS: Final = {"won": Kind.DISPUTE_WON, "lost": Kind.DISPUTE_LOST}
 
 
@@ -132,6 +137,8 @@ class Stripe:
         told = data.get("object") if isinstance(data, Mapping) else None
         if not str(notice.get("type", "")).startswith(_EVENTS) or not isinstance(told, Mapping):
             return ()
+        if notice.get("type") == "checkout.session.expired":
+            return self._facts_of_session(str(told.get("id")), "webhook")
         payment_id = told.get("id") if told.get("object") == "payment_intent" else told.get("payment_intent")
         if not isinstance(payment_id, str) or not payment_id.startswith("pi_"):
             return ()
@@ -142,9 +149,8 @@ class Stripe:
         return facts
 
     def look_up(self, payment_id: str) -> Sequence[Fact]:
-        if payment_id.startswith("cs_") and _ID.fullmatch(payment_id):
-            session = _found(lambda: _client().v1.checkout.sessions.retrieve(payment_id))
-            payment_id = str((session or {}).get("payment_intent") or "")
+        if payment_id.startswith("cs_"):
+            return self._facts_of_session(payment_id, "poll")
         return self._everything(payment_id, "poll") if payment_id.startswith("pi_") else ()
 
     def refund(self, repayment: Repayment) -> Sequence[Fact]:
@@ -200,6 +206,21 @@ class Stripe:
                 facts.extend(self._facts_of_refund(refund, source))
             for dispute in _paged(lambda: _client().v1.disputes.list(of_it)):
                 facts.extend(self._facts_of_dispute(dispute, source, told_at=told_at))
+        return facts
+
+    def _facts_of_session(self, session_id: str, source: str) -> Sequence[Fact]:
+        """What became of a till: the payment that it led to, or that nobody can pay there any more."""
+        if not session_id.startswith("cs_") or not _ID.fullmatch(session_id):
+            return ()
+        session = _found(lambda: _client().v1.checkout.sessions.retrieve(session_id))
+        if session is None:
+            return ()
+        payment_id = str(session.get("payment_intent") or "")
+        facts = list(self._everything(payment_id, source)) if payment_id.startswith("pi_") else []
+        if session.get("status") == "expired":
+            # It does not say when.
+            at, common = _moment(session), self._common(session, session_id, source)
+            facts.append(Fact(event_id=f"{session_id}:expired", kind=Kind.CANCELLED, occurred_at=at, **common))
         return facts
 
     def _refunds_of(self, payment_id: str) -> list[Said]:

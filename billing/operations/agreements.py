@@ -2,8 +2,8 @@
 What customers have agreed to be charged by: renewals taken from it, and cancellations told to whoever renews by itself.
 
 The jobs look again at what they were asked for: an invoice that was paid meanwhile is not charged, and the provider
-is told what the subscription says by then. ``billing_checkout_is_one_per_invoice_and_provider`` and its stored key
-make a charge one, however often the job runs.
+is told what the subscription says by then. ``billing_checkout_is_open_once_per_invoice_and_provider`` and its stored
+key make a charge one, however often the job runs.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from billing import errors, locks
 from billing.gateways import providers
 from billing.gateways.provider import NoticeOfNothing
 from billing.models import Payment, PaymentEvent
-from billing.operations import payment_events, renewals, subscriptions
+from billing.operations import attempts, payment_events, renewals, subscriptions
 from billing.operations.payment_events import Heard
 from billing.queries.payments import as_fact
 from billing.queries.subscriptions import is_renewable
@@ -26,8 +26,8 @@ from core.database import operation
 def record(*, fact: Fact, by: Actor) -> Heard:
     """
     Record what a provider says of a payment, and what it says besides: a renewal that it took by itself gets an invoice
-    of its own, where there is something to renew, and what the customer agreed to be charged by is remembered with the
-    subscription. Twice, or at once, it is recorded once.
+    of its own, where there is something to renew, what the customer agreed to be charged by is remembered with the
+    subscription, and what was cancelled makes room for another attempt to pay. Twice, or at once, it is recorded once.
     """
     of_invoice_id = None
     if fact.renews and fact.kind == Kind.SUCCEEDED and not payment_events.is_play_money(fact):
@@ -42,6 +42,10 @@ def record(*, fact: Fact, by: Actor) -> Heard:
             of_invoice_id = fact.invoice_id
             fact = replace(fact, invoice_id=_renewed(fact, of_invoice_id, by=by))
     heard = payment_events.record(fact=fact, by=by)
+    if fact.kind == Kind.CANCELLED and heard.event.invoice_id is not None:
+        attempts.close_cancelled(
+            invoice_id=heard.event.invoice_id, provider=fact.provider, payment_id=fact.payment_id, by=by
+        )
     if fact.kind == Kind.SUCCEEDED and heard.payment is not None:
         subscriptions.follow_agreement(payment=heard.payment, details=fact.details, by=by)
         if of_invoice_id is not None:

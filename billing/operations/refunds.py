@@ -20,9 +20,9 @@ from django.utils.translation import gettext_noop
 from audit.operations import alerts, records
 from billing import errors, locks
 from billing.gateways import providers
-from billing.gateways.provider import ProviderRefused, ProviderUnavailable, Repayment
+from billing.gateways.provider import ProviderRefused, Repayment
 from billing.models import Payment, PaymentEvent, Refund, Transaction
-from billing.operations import money_back, outside, payment_events, taking_back
+from billing.operations import asking, money_back, outside, payment_events, taking_back
 from billing.queries.refunds import calculate
 from billing.rules import keys
 from billing.rules.payment_events import Kind
@@ -202,27 +202,30 @@ def send_again(*, refund_id: UUID, reason: str, by: Actor) -> Refund:
     return refund
 
 
-def list_waiting(limit: int = 200) -> list[UUID]:
+def list_waiting(provider: str, *, limit: int = 200) -> list[UUID]:
     """Refunds that were sent a while ago and are not closed: their provider has taken them on, or lost them."""
-    waiting = Refund.objects.filter(state=Refund.State.PENDING, sent_at__lt=CoreNow() - _A_WHILE)
+    waiting = Refund.objects.filter(
+        payment__provider=provider, state=Refund.State.PENDING, sent_at__lt=CoreNow() - _A_WHILE
+    )
     return list(waiting.order_by("sent_at").values_list("pk", flat=True)[:limit])
 
 
 def sweep(*, by: Actor) -> int:
     """
-    Ask after every refund that waits: not every provider tells that it will not do after all what it has taken on. One
-    that does not answer is asked the next time.
+    Ask after every refund that waits: not every provider tells that it will not do after all what it has taken on.
+    What cannot be asked after stands in nobody's way, and a provider that does not answer is asked the next time.
 
     :returns: how many were asked after
     """
-    asked = 0
-    for refund_id in list_waiting():
-        try:
-            send(refund_id=refund_id, by=by)
-        except ProviderUnavailable:
-            continue
-        asked += 1
-    return asked
+    return sum(
+        asking.ask_each(
+            list_waiting(provider),
+            lambda each: send(refund_id=each, by=by),
+            stuck="billing.refund_stuck",
+            title=gettext_noop("A refund cannot be asked after"),
+        )
+        for provider in providers.list_codes()
+    )
 
 
 @operation

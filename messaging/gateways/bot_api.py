@@ -21,7 +21,7 @@ from core.jobs import Postponed
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 15.0
-LONGEST_ANSWER: Final = 4 * 1024 * 1024
+LONGEST_ANSWER: Final = 1024 * 1024
 _LONGEST_PAUSE: Final = 24 * 3600
 # Telegram itself has bad days: now and then one call finds out whether the token is still refused.
 _LOOK_AGAIN_SECONDS: Final = 300

@@ -38,7 +38,7 @@ class Stripe(Service):
     def __init__(self, *, webhook: str = "", webhook_secrets: Sequence[str] = ("whsec_x",), key: str = "") -> None:
         self.account = Account(webhook, webhook_secrets)
         self._key = key
-        self._answered: dict[str, tuple[bytes, Answer]] = {}
+        self._answered: dict[str, tuple[tuple[str, bytes], Answer]] = {}
 
     def routes(self) -> Sequence[Route]:
         till = r"/till/(?P<session>\w+)"
@@ -77,16 +77,16 @@ class Stripe(Service):
     # The account's requests.
 
     def _once(self, make: Callable[[Request, Mapping[str, Any]], Row]) -> Callable[[Request], Answer]:
-        """The same key again gives the first answer back, be it a bank's refusal."""
+        """The same key again gives the first answer back, be it a bank's refusal; with anything else, it is refused."""
 
         def answer(request: Request) -> Answer:
             key = request.headers.get("idempotency-key", "")
-            place = f"{request.path} {key}"
+            asked = request.path, request.body
             with self.account.lock:
                 try:
                     self._check_key(request)
-                    first = self._answered.get(place) if key else None
-                    if first is not None and first[0] != request.body:
+                    first = self._answered.get(key) if key else None
+                    if first is not None and first[0] != asked:
                         raise RefusedError("Keys for idempotent requests …", kind="idempotency_error")
                     if first is not None:
                         return first[1]
@@ -96,7 +96,7 @@ class Stripe(Service):
                     # What was wrong with a request may be mended under its key; what a bank said stays said.
                     if refusal.kind != "card_error":
                         return said
-                self._answered[place] = (request.body, said)
+                self._answered[key] = (asked, said)
                 return said
 
         return answer

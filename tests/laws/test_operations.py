@@ -39,6 +39,7 @@ PARTS: Final[Mapping[str, str]] = {
     "billing/operations/invoices.py:list_due": "what its sweep works through",
     "billing/operations/checkouts.py:list_unpaid": "what its sweep works through",
     "billing/operations/refunds.py:list_waiting": "what its sweep works through",
+    "billing/operations/asking.py:ask_each": "calls what a sweep does, which says by whom",
     **{
         f"billing/operations/{part}": "a part of hearing what is said of a payment, under its caller's locks"
         for part in (
