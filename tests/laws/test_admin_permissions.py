@@ -21,7 +21,8 @@ from django.urls import URLPattern, URLResolver
 
 from accounts.models import User
 from accounts.roles import ROLES
-from accounts.tests.factories import UserFactory
+from accounts.scopes import SCOPES
+from accounts.tests.factories import StaffFactory, UserFactory, api_key_header, bearer_header
 from billing.tests.operators import ENGLISH, Operator
 from billing.tests.snapshots import snapshot
 from core.tests.made_once import made_once
@@ -84,24 +85,37 @@ class Caller:
     client: Client = field(default_factory=lambda: Client(headers=ENGLISH))
 
     @classmethod
+    def of_the_api(cls) -> list[Caller]:
+        """Who may do everything over the API, and is nobody here: Admin believes its own sessions alone."""
+        return [
+            cls(role, Client(headers={**ENGLISH, **credentials}))
+            for role, credentials in {
+                "a key with all scopes": api_key_header(*SCOPES),
+                "a superadmin's token": bearer_header(StaffFactory.create(role="superadmin")),
+            }.items()
+        ]
+
+    @classmethod
     def everybody(cls) -> list[Caller]:
         customer = cls("customer")
         customer.client.force_login(UserFactory.create())
         return [
             cls("nobody"),
             customer,
+            *cls.of_the_api(),
             *(cls(role or "no role", Operator(role).client) for role in (None, *ROLES)),
         ]
 
     def again(self) -> Caller:
         """The same person at another browser, in the session as it was at first."""
-        client = Client(headers=ENGLISH)
+        client = Client()
+        client.defaults = dict(self.client.defaults)
         client.cookies = deepcopy(self.client.cookies)
         return Caller(self.role, client)
 
     @property
     def works_here(self) -> bool:
-        return self.role not in {"nobody", "customer"}
+        return self.role in {"no role", *ROLES}
 
     def may(self, permission: str) -> bool:
         """By the one definition of the roles."""
@@ -231,6 +245,13 @@ def test_a_page_that_lets_too_many_in_is_found(everybody: list[Caller]) -> None:
     page = replace(Page.of("billing_wallet_freeze"), row=deed("core.change_setting"))
     with pytest.raises(AssertionError, match="operator"):
         try_out("billing_wallet_freeze", page, everybody)
+
+
+@pytest.mark.django_db
+def test_credentials_of_the_api_are_good_where_they_belong() -> None:
+    """The control: those whom Admin takes for nobody are let in by the API."""
+    for caller in Caller.of_the_api():
+        assert caller.client.get("/api/v1/settings").status_code == 200, caller.role
 
 
 @pytest.mark.django_db
