@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="checkout",
             name="by_agreement",
-            field=models.BooleanField(default=False, verbose_name="by agreement"),
+            field=models.BooleanField(db_default=False, default=False, verbose_name="by agreement"),
         ),
         migrations.AddField(
             model_name="checkout",

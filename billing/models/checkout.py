@@ -29,7 +29,7 @@ class Checkout(models.Model):
     # Sent to the provider with the order, and with every repetition of it.
     key = models.UUIDField(_("idempotency key"), default=uuid7, editable=False)
     # Charged to what the customer agreed to; they are sent nowhere.
-    by_agreement = models.BooleanField(_("by agreement"), default=False)
+    by_agreement = models.BooleanField(_("by agreement"), default=False, db_default=False)
     amount = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     return_url = models.CharField(_("return address"), max_length=2048, blank=True, default="")
