@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from accounts.tests.factories import UserFactory, bearer_header
+from accounts.tests.factories import StaffFactory, UserFactory, bearer_header
+from accounts.tests.phones import enrolled
+from accounts.tests.visitors import Visitor, told
 from billing.models import WebhookDelivery, WebhookEndpoint
 from billing.operations import webhook_deliveries
 from billing.tests.callers import Caller, pages, staff
@@ -18,6 +20,8 @@ from billing.tests.factories import (
     brought,
 )
 from billing.tests.hooks import dead_delivery
+from billing.tests.snapshots import snapshot
+from conftest import TestClock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,6 +83,24 @@ class TestEndpoints:
         assert first["endpoint"]["previous_secret_ends_at"] is not None
         assert second["endpoint"]["previous_secret_ends_at"] is None
         assert server.post(path, {"overlap_hours": 721}).status_code == 400
+
+    def test_are_changed_by_people_who_have_shown_their_factor_lately(self, clock: TestClock) -> None:
+        olga, endpoint = StaffFactory.create(role="superadmin"), WebhookEndpointFactory.create()
+        phone, browser = enrolled(olga), Visitor()
+        assert browser.logs_in(olga.login, otp=phone.shows()).status_code == 200
+        clock.advance(minutes=10)
+        listed, one = "/api/v1/webhook-endpoints", f"/api/v1/webhook-endpoints/{endpoint.pk}"
+        assert browser.get(one).status_code == 200
+        before = snapshot()["billing_webhookendpoint"]
+        for asked in (
+            browser.post(listed, NEW),
+            browser.patch(one, {"url": "https://elsewhere.example/"}),
+            browser.post(f"{one}/rotate-secret", {"overlap_hours": 1}),
+        ):
+            assert told(asked) == (403, "auth.step_up_required")
+        assert snapshot()["billing_webhookendpoint"] == before
+        browser.verifies(phone.shows())
+        assert browser.patch(one, {"url": "https://elsewhere.example/"}).status_code == 200
 
 
 class TestDeliveries:

@@ -26,9 +26,10 @@ from billing.operations import webhook_deliveries, webhook_endpoints
 from billing.queries import webhooks
 from core.api.declarations import Example, documented
 from core.api.pagination import Keyset, paged
-from core.api.permissions import STAFF, by_method, may
+from core.api.permissions import STAFF, LatelyVerified, by_method, may
 from core.api.serializers import ListParams
 from core.api.views import ApiView
+from core.errors import StepUpRequired
 
 _NEWEST_FIRST: Final = Keyset("-id")
 _SCOPES: Final = ("webhooks:write", STAFF)
@@ -38,7 +39,7 @@ _CHANGE: Final = may(scopes=_SCOPES, permission="billing.change_webhookendpoint"
 
 
 class WebhookEndpointListView(ApiView):
-    permission_classes = [by_method(GET=_READ, POST=_ADD)]
+    permission_classes = [by_method(GET=_READ, POST=_ADD), LatelyVerified]
 
     @documented(
         summary="List webhook endpoints, newest first",
@@ -55,6 +56,7 @@ class WebhookEndpointListView(ApiView):
         summary="Make a webhook endpoint",
         body=NewWebhookEndpointSerializer,
         answers={201: SecretiveEndpointSerializer},
+        errors=[StepUpRequired],
         examples=[Example("a shop's server", body=examples.NEW, answer=examples.SECRETIVE, status=201)],
     )
     def post(self, request: Request) -> Response:
@@ -68,7 +70,7 @@ class WebhookEndpointListView(ApiView):
 
 
 class WebhookEndpointView(ApiView):
-    permission_classes = [by_method(GET=_READ, PATCH=_CHANGE, DELETE=_CHANGE)]
+    permission_classes = [by_method(GET=_READ, PATCH=_CHANGE, DELETE=_CHANGE), LatelyVerified]
 
     @documented(
         summary="One webhook endpoint",
@@ -84,7 +86,7 @@ class WebhookEndpointView(ApiView):
         summary="Change a webhook endpoint",
         body=WebhookEndpointChangeSerializer,
         answers={200: WebhookEndpointSerializer},
-        errors=[errors.WebhookEndpointNotFound],
+        errors=[errors.WebhookEndpointNotFound, StepUpRequired],
         examples=[
             Example("switch it off", body={"is_active": False}, answer={**examples.ENDPOINT, "is_active": False})
         ],
@@ -94,7 +96,11 @@ class WebhookEndpointView(ApiView):
         changed = webhook_endpoints.change(endpoint_id=endpoint_id, **self.body(), by=self.actor)
         return Response(WebhookEndpointSerializer(changed).data)
 
-    @documented(summary="Remove a webhook endpoint", answers={204: None}, errors=[errors.WebhookEndpointNotFound])
+    @documented(
+        summary="Remove a webhook endpoint",
+        answers={204: None},
+        errors=[errors.WebhookEndpointNotFound, StepUpRequired],
+    )
     def delete(self, request: Request, endpoint_id: UUID) -> Response:
         """It is told of nothing any more. Its deliveries stay in the list."""
         webhook_endpoints.remove(endpoint_id=endpoint_id, by=self.actor)
@@ -102,13 +108,13 @@ class WebhookEndpointView(ApiView):
 
 
 class WebhookSecretView(ApiView):
-    permission_classes = [_CHANGE]
+    permission_classes = [_CHANGE, LatelyVerified]
 
     @documented(
         summary="Give a webhook endpoint a new secret",
         body=RotationSerializer,
         answers={200: SecretiveEndpointSerializer},
-        errors=[errors.WebhookEndpointNotFound],
+        errors=[errors.WebhookEndpointNotFound, StepUpRequired],
         examples=[
             Example(
                 "with a day to change over",
