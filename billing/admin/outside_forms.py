@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from billing.models import Dispute, Payment
 from core.admin.forms import DeedForm, MoneyTextField, ReasonField, text_widget
@@ -29,7 +30,7 @@ class OutsideRefundForm(DeedForm):
         super().__init__(*args, **kwargs)
         payment: Payment = self.target
         self.fields["amount"] = MoneyTextField(
-            label=_("Amount that went back"),
+            label=_("amount that went back"),
             currency=payment.currency,
             help_text=_("%(amount)s can go back at the most.")
             % {"amount": payment.amount_money - payment.refunded_money},
@@ -42,7 +43,7 @@ class DisputeForm(DeedForm):
     state = forms.ChoiceField(
         label=gettext_lazy("what was told"),
         choices=Dispute.State.choices,
-        widget=forms.RadioSelect,
+        widget=UnfoldAdminRadioSelectWidget(),
         error_messages={"required": gettext_lazy("Choose what became of the dispute.")},
     )
     reference = forms.CharField(
