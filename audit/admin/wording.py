@@ -44,7 +44,9 @@ def register_deeds(words: Mapping[str, Text]) -> None:
 # What deeds, alerts and entries of the system log know besides, likewise.
 _facts: Final[dict[str, Text]] = {
     "attempts": _("attempts"),
+    "by": _("who"),
     "chain": _("chain"),
+    "door": _("door"),
     "export": _("export"),
     "filters": _("filters"),
     "format": _("format"),
@@ -54,6 +56,7 @@ _facts: Final[dict[str, Text]] = {
     "key": _("key"),
     "limit": _("limit"),
     "name": _("name"),
+    "request_id": _("request"),
     "row": _("row"),
     "rows": _("rows"),
     "seal": _("seal"),
