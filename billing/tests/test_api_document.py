@@ -34,7 +34,7 @@ from conftest import TestClock
 from core import clock as database_clock
 from core.errors import catalogue
 
-TELEGRAM_ID: Final = 799000001
+TELEGRAM_ID: Final = 700000001
 # The story that the examples tell happens then.
 STORY: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 # Objects of the caller's own, whose fields are nobody else's business.

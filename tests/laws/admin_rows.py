@@ -192,7 +192,7 @@ DEEDS: Final[Mapping[str, Row]] = {
         # What the desk has shown and the operator agreed to, of the sample's payment.
         "billing.issue_refund",
         policy="full",
-        confirmed="full 14900 RUB 50 0",
+        confirmed="full 14900 RUB 50 0 - -",
     ),
     "billing_payment_record_dispute": deed("billing.issue_refund", state="open", reference="letter-1"),
     "billing_payment_record_refund": deed("billing.issue_refund", amount="1", reference="transfer-1"),

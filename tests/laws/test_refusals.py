@@ -229,6 +229,13 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "core.operations.idempotency.run_once": (
         "core/tests/test_api_idempotency.py::test_refuses_another_request_and_moves_nothing"
     ),
+    "billing.operations.disputes.record": "billing/tests/test_outside.py::test_refuses_what_cannot_be",
+    "billing.operations.refunds.record_outside": (
+        "billing/tests/test_outside.py::test_refuses_more_than_is_left_and_another_amount_of_the_same"
+    ),
+    "billing.operations.telegram_subscriptions.hear": (
+        "billing/tests/test_telegram_subscriptions.py::test_a_cancellation_that_is_told_before_the_payment_waits_for_it"
+    ),
     "billing.operations.demo.load": (
         "billing/tests/test_load_demo.py::test_leaves_a_database_with_data_of_its_own_alone"
     ),

@@ -19,7 +19,7 @@ def test_says_what_to_do_on_every_kind_of_alert() -> None:
     for app in ("accounts", "audit", "billing", "core", "messaging"):
         for path in (ROOT / app).rglob("*.py"):
             if "tests" not in path.parts:
-                raised |= set(re.findall(r"raise_alert\(\s*f?\"([a-z_.]+)", path.read_text("utf-8")))
+                raised |= set(re.findall(r"(?:raise_alert\(\s*f?|stuck=)\"([a-z_.]+)", path.read_text("utf-8")))
     explained = re.findall(r"^\| `([a-z_.]+):`", PAGE, flags=re.MULTILINE)
     assert raised, "the search finds where alerts are raised"
     assert {kind for kind in raised if not any(name.startswith(kind) for name in explained)} == set()

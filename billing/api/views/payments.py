@@ -43,6 +43,7 @@ _REFUSALS: Final = [
     errors.RefundAmountNotYours,
     errors.NothingToRefund,
     errors.PartialRefundNotPossible,
+    errors.RefundMadeElsewhere,
 ]
 
 
