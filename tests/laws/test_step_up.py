@@ -30,6 +30,7 @@ WITHOUT_A_CODE: Final[Mapping[str, str]] = {
     "accounts_apikey_revoke": "it only takes away, and in an emergency each second counts",
     "accounts_user_anonymise": "a customer's; of colleagues it is asked (accounts/tests/test_admin_security.py)",
     "accounts_user_change": "names and notes; roles and rights have deeds of their own",
+    "accounts_user_end_sessions": "a customer's; of colleagues it is asked (accounts/tests/test_admin_security.py)",
     "accounts_user_keep_out": "a customer's; of colleagues it is asked (accounts/tests/test_admin_security.py)",
     "accounts_user_let_in": "a customer's; of colleagues it is asked (accounts/tests/test_admin_security.py)",
     "audit_adminalert_acknowledge": "it says that somebody looks after an alert, and moves nothing else",
@@ -56,11 +57,13 @@ WITHOUT_A_CODE: Final[Mapping[str, str]] = {
     "billing_wallet_freeze": _UNDONE,
     "billing_wallet_unfreeze": _UNDONE,
     "billing_webhookdelivery_replay": "the same message goes to the same address once more",
+    "billing_webhookendpoint_replay_given_up": "the same messages go to the same address once more",
     "billing_webhookendpoint_remove": "it only takes away: nothing is told to anybody new",
     "billing_webhookendpoint_switch_off": _UNDONE,
     "billing_webhookendpoint_switch_on": "to an address for which somebody was asked",
     "core_job_give_up": _UNDONE,
     "core_job_run_again": "jobs are safe to run twice",
+    "security_logout_all": "it only takes away, and whoever is in under another's name cannot keep them in by it",
 }
 
 
