@@ -149,13 +149,14 @@ def replay(*, delivery_id: UUID, by: Actor) -> WebhookDelivery:
 
 
 @operation
-def replay_given_up(*, endpoint_id: UUID, reason: str, by: Actor) -> int:
+def replay_given_up(*, endpoint_id: UUID, reason: str, by: Actor, limit: int = MOST_AT_ONCE) -> int:
     """
     Put the deliveries to an endpoint that were given up on their way again, the oldest first, each with the id that it
     always had.
 
     :param reason: why; kept in the audit log
-    :returns: how many, at most :data:`MOST_AT_ONCE`: call again until there are none
+    :param limit: at most so many in one call
+    :returns: how many: call again until there are none
     :raises core.errors.ReasonMissing: no reason was given
     :raises errors.WebhookEndpointNotFound: there is no such endpoint
     :raises errors.WebhookEndpointInactive: it is switched off or removed
@@ -172,7 +173,7 @@ def replay_given_up(*, endpoint_id: UUID, reason: str, by: Actor) -> int:
     given_up = WebhookDelivery.objects.select_for_update(no_key=True).filter(
         endpoint=endpoint, state=WebhookDelivery.State.DEAD
     )
-    found = list(given_up.order_by("pk")[:MOST_AT_ONCE])
+    found = list(given_up.order_by("pk")[:limit])
     for delivery in found:
         _set_going(delivery)
     if found:

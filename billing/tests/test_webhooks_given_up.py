@@ -63,10 +63,10 @@ def test_are_all_on_their_way_again_with_a_job_each() -> None:
     assert len(deeds()) == 1
 
 
-def test_go_so_many_at_once_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_deliveries, "MOST_AT_ONCE", 2)
+def test_go_so_many_at_once_the_oldest_first() -> None:
     endpoint = given_up(3)
-    assert replay(endpoint) == 2
+    two = webhook_deliveries.replay_given_up(endpoint_id=endpoint.pk, reason="It is back", limit=2, by=TESTER)
+    assert two == 2
     left = WebhookDelivery.objects.get(state=State.DEAD)
     assert left == WebhookDelivery.objects.order_by("pk").last()
     assert replay(endpoint) == 1
