@@ -6,8 +6,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from tests.fault.stack import Stack, kill
+
+# By the names of the methods that carry them out.
+STRIKES: Final = ("kill_worker", "kill_backend", "crash_database")
 
 
 @dataclass
@@ -36,7 +40,7 @@ class Nemesis(threading.Thread):
         random = Random(self.seed)
         try:
             while True:
-                round_of_three = [self.kill_worker, self.kill_backend, self.crash_database]
+                round_of_three = [getattr(self, strike) for strike in STRIKES]
                 random.shuffle(round_of_three)
                 for strike in round_of_three:
                     if self._stop_now.wait(self.every):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from random import Random
@@ -20,12 +21,14 @@ from core.postgres import EmbeddedServer
 from tests.fault import purchases
 from tests.fault.clients import Client
 from tests.fault.history import Books, History, Row, check
-from tests.fault.nemesis import Nemesis
+from tests.fault.nemesis import STRIKES, Nemesis
 from tests.fault.payers import Payer
 from tests.fault.purchases import House, Made, Purchases, Step
 from tests.fault.stack import Stack
 
+# The least that it lasts, and how much longer a slow machine may take until everything has happened.
 SECONDS = float(os.environ.get("CRASH_SECONDS") or 12)
+PATIENCE_SECONDS = 120
 # A server that confirms before it writes: what `synchronous_commit = on` protects from.
 CARELESS = {
     "synchronous_commit": "off",
@@ -34,7 +37,7 @@ CARELESS = {
     "wal_buffers": "64MB",
 }
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(SECONDS + 240)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(SECONDS + PATIENCE_SECONDS + 240)]
 
 # Of a package.
 TOKENS = 50
@@ -179,9 +182,22 @@ def test_neither_loses_nor_doubles_what_was_confirmed(stack: Stack) -> None:
     payers = funded_users(stack, [0, 0])
     history, bought = History(), Purchases()
     nemesis = Nemesis(stack, seed)
+    # However slow the machine: it was under load, each thing was struck, it hurt, and refusals were among the answers.
+    wanted: Mapping[str, Callable[[], bool]] = {
+        "each strike": lambda: set(nemesis.strikes) == set(STRIKES),
+        "a hundred charges": lambda: history.statuses()[201] > 100,
+        "a refused charge": lambda: history.statuses()[402] > 0,
+        "a request without an answer": lambda: history.drops > 0,
+        "each step of a purchase": lambda: bought.done().keys() == set(purchases.STEPS),
+    }
     with paying(stack, payers, bought, Random(seed)), charging(stack, users, history, Random(seed)):
         nemesis.start()
         nemesis.join(timeout=SECONDS)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (missing := [name for name, is_there in wanted.items() if not is_there()]) and nemesis.is_alive():
+            if time.monotonic() > deadline:
+                break
+            nemesis.join(timeout=0.5)
         nemesis.end()
         stack.wait_until_healthy()
     wrong = check(history, read_books(stack, users)) + purchases.check(bought, read_house(stack, payers))
@@ -192,12 +208,7 @@ def test_neither_loses_nor_doubles_what_was_confirmed(stack: Stack) -> None:
     print(told)
     assert nemesis.failure is None
     assert wrong == [], f"{told}\n{stack.log_tail()}"
-    assert set(nemesis.strikes) == {"kill_worker", "kill_backend", "crash_database"}, told
-    # It was under load, it hurt, and refusals were among the answers.
-    assert history.statuses()[201] > 20 * SECONDS, told
-    assert history.statuses()[402], told
-    assert history.drops, told
-    assert bought.done().keys() == set(purchases.STEPS), told
+    assert missing == [], told
     stack.manage("reconcile", "--strict")
     stack.manage("rebuild_payments", "--check")
 
