@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 # A Redis that does not answer must not hold a request for longer, nor each of them.
-_TIMEOUT_SECONDS: Final = 0.25
+TIMEOUT_SECONDS: Final = 0.25
 _PAUSE_SECONDS: Final = 1.0
 _PREFIX: Final = "dvorik:limits"
 
@@ -85,4 +85,4 @@ def _script(url: str) -> Any:  # Any: redis-py types its scripts as answering an
 def _client(url: str) -> Redis:
     from redis import Redis
 
-    return Redis.from_url(url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=None)
+    return Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=None)

@@ -126,8 +126,8 @@ class TestWithoutIt:
                 limit().count("somebody")
             took.append(time.monotonic() - begun)
         redis.process.send_signal(signal.SIGCONT)
-        assert took[0] < 1.0
-        assert max(took[1:]) < 0.1
+        # By the time that Redis is given: bounds of our own would measure how busy the machine is.
+        assert [each >= redis_store.TIMEOUT_SECONDS for each in took] == [True, False, False]
 
     def test_is_logged_and_told_of_once_a_minute(
         self, redis: PrivateRedis, caplog: pytest.LogCaptureFixture, registry_restored: None
