@@ -6,13 +6,17 @@ question breaks a page. Who may do what there is held by test_admin_permissions.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.core.exceptions import SuspiciousOperation
 from django.db import connection, models
-from django.test import Client, override_settings
+from django.http import HttpResponse
+from django.template.response import TemplateResponse
+from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
@@ -132,8 +136,8 @@ class TestGuardedThings:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", PAGES, ids=name)
-def test_nothing_is_deleted_anywhere(model: Model) -> None:
+@pytest.mark.parametrize("model", [model for model in PAGES if model not in GUARDED], ids=name)
+def test_nothing_else_is_deleted_either(model: Model) -> None:
     row = MAKERS[model]()
     root = Operator(is_superuser=True)
     answers = attempts(root.client, row)
@@ -156,27 +160,23 @@ def counted(queries: Collection[str], model: Model) -> list[str]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("model", PAGES, ids=name)
-class TestCosts:
-    def test_of_a_list_do_not_grow(self, model: Model) -> None:
+def test_costs_do_not_grow(model: Model) -> None:
+    """Those of a list, and those of an object's page."""
+    row = MAKERS[model]()
+    operator = Operator("operator")
+    questions: dict[int, Callable[[], Any]] = {
+        MOST_QUERIES_OF_A_LIST: lambda: operator.list(model),
+        MOST_QUERIES_OF_A_PAGE: lambda: operator.page(row),
+    }
+    # What a process asks for once is not the page's.
+    for ask in questions.values():
+        ask()
+    few = {most: cost(ask) for most, ask in questions.items()}
+    for _number in range(MORE):
         MAKERS[model]()
-        operator = Operator("operator")
-        operator.list(model)
-        few = cost(lambda: operator.list(model))
-        for _number in range(MORE):
-            MAKERS[model]()
-        many = cost(lambda: operator.list(model))
-        assert len(many) == len(few) <= MOST_QUERIES_OF_A_LIST, many
-        assert counted(many, model) == []
-
-    def test_of_a_page_do_not_grow(self, model: Model) -> None:
-        row = MAKERS[model]()
-        operator = Operator("operator")
-        operator.page(row)
-        few = cost(lambda: operator.page(row))
-        for _number in range(MORE):
-            MAKERS[model]()
-        many = cost(lambda: operator.page(row))
-        assert len(many) == len(few) <= MOST_QUERIES_OF_A_PAGE, many
+    for most, ask in questions.items():
+        many = cost(ask)
+        assert len(many) == len(few[most]) <= most, many
         assert counted(many, model) == []
 
 
@@ -185,10 +185,11 @@ def test_a_count_of_the_whole_table_is_found() -> None:
     assert not counted(['SELECT COUNT(*) FROM (SELECT 1 FROM "accounts_user" LIMIT 100) s'], User)
 
 
+SCRIPT: Final = '"<script>alert(1)</script>'
 HOSTILE: Final = (
     "x" * 10_000,
     "'; DROP TABLE accounts_user; --",
-    '"<script>alert(1)</script>',
+    SCRIPT,
     "%_%_%\\",
     "\u202e\u200b\ufeff",
     "9" * 40,
@@ -218,6 +219,18 @@ STRANGE: Final = (
 )
 
 
+def listed(model: Model, operator: Operator, **question: str) -> HttpResponse:
+    """A list's answer with all that it has found out, but for its HTML, which takes most of the time."""
+    request = RequestFactory().get(list_url(model), question)
+    request.user, request.session = operator.user, operator.client.session
+    page: Any = admin.site._registry[model]
+    answer: HttpResponse = page.changelist_view(request)
+    if isinstance(answer, TemplateResponse) and answer.context_data and "cl" in answer.context_data:
+        # Rows are read when they are shown.
+        list(answer.context_data["cl"].result_list)
+    return answer
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("model", PAGES, ids=name)
 class TestHostileQuestions:
@@ -225,16 +238,18 @@ class TestHostileQuestions:
         MAKERS[model]()
         operator = Operator("viewer")
         for term in HOSTILE:
-            answer = operator.list(model, q=term)
-            assert answer.status_code == 200, term
-            assert b"<script>alert(1)" not in answer.content
+            assert listed(model, operator, q=term).status_code == 200, term
+        answer = operator.list(model, q=SCRIPT)
+        assert answer.status_code == 200
+        assert b"<script>alert(1)" not in answer.content
 
     def test_break_no_list(self, model: Model) -> None:
         MAKERS[model]()
         operator = Operator("viewer")
         for strange in STRANGE:
-            # The log of a refused lookup is part of the answer; a defect would raise here.
-            assert operator.list(model, **strange).status_code in {200, 302, 400, 403}, strange
+            # What is suspicious is answered with 400; anything else that is raised is a defect.
+            with suppress(SuspiciousOperation):
+                assert listed(model, operator, **strange).status_code in {200, 302}, strange
 
     def test_break_no_page(self, model: Model) -> None:
         operator = Operator("viewer")
