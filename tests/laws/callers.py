@@ -194,3 +194,9 @@ OTHERS: Final[Mapping[str, Callable[[], Client]]] = {
     "a superadmin whose role was taken away": _demoted,
     "a superuser who is staff no more": _dismissed,
 }
+
+
+def everybody() -> Mapping[str, Client]:
+    """One of each kind of caller to whom nothing in a world belongs, by what they are."""
+    people = {name: client() for name, client in {**STRANGERS, **OTHERS}.items()}
+    return people | staff() | {f"a key for {scope}": key(scope) for scope in SCOPES}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 import pytest
+from django.test import Client
 
 from accounts.api.authentication import forget_answers
 from core.tests.made_once import made_once
@@ -17,6 +18,13 @@ def things() -> Mapping[str, str]:
     from tests.laws.callers import furnished
 
     return furnished()
+
+
+@partial(made_once, scope="module")
+def clients() -> Mapping[str, Client]:
+    from tests.laws.callers import everybody
+
+    return everybody()
 
 
 @pytest.fixture

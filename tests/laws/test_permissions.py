@@ -26,7 +26,6 @@ from tests.laws.callers import (
     in_session,
     key,
     owner_of,
-    staff,
     undone,
     unmoved_tables,
 )
@@ -220,7 +219,7 @@ def _owner(route: str, world: World) -> User:
     return User.objects.get(pk=world["person"]) if MATRIX[route].scopes == PEOPLE else owner_of(world)
 
 
-def callers(route: str, world: World, scopes: Collection[str], roles: Collection[str]) -> dict[str, tuple[Client, int]]:
+def answers_due(route: str, scopes: Collection[str], roles: Collection[str]) -> dict[str, int]:
     """
     Every kind of caller, and the answer that is right.
 
@@ -229,22 +228,25 @@ def callers(route: str, world: World, scopes: Collection[str], roles: Collection
     """
     row = MATRIX[route]
     if row.scopes == OPEN:
-        return {name: (client(), row.status) for name, client in STRANGERS.items()}
-    servers = {f"a key for {scope}": (key(scope), row.status if scope in scopes else 403) for scope in SCOPES}
-    people = {"the owner": (in_session(_owner(route, world)), 403 if row.of_others == 403 else row.status)}
+        return dict.fromkeys(STRANGERS, row.status)
+    servers = {f"a key for {scope}": row.status if scope in scopes else 403 for scope in SCOPES}
+    people = {"the owner": 403 if row.of_others == 403 else row.status}
     if row.of_others is not None:
-        people |= {name: (client(), row.of_others) for name, client in OTHERS.items()}
-        people |= {role: (client, row.status if role in roles else row.of_others) for role, client in staff().items()}
-    return {name: (client(), 401) for name, client in STRANGERS.items()} | servers | people
+        people |= dict.fromkeys(OTHERS, row.of_others)
+        people |= {role: row.status if role in roles else row.of_others for role in ROLES}
+    return dict.fromkeys(STRANGERS, 401) | servers | people
 
 
-def trespassers(route: str, world: World, scopes: Iterable[str], roles: Iterable[str]) -> list[str]:
+def trespassers(
+    route: str, world: World, clients: Mapping[str, Client], scopes: Iterable[str], roles: Iterable[str]
+) -> list[str]:
     """Callers who are not answered as is right; who is refused changes nothing."""
     row = MATRIX[route]
-    everybody = callers(route, world, set(scopes), set(roles))
+    everybody = {**clients, "the owner": in_session(_owner(route, world))}
     before = unmoved_tables()
     found = []
-    for name, (client, wanted) in everybody.items():
+    for name, wanted in answers_due(route, set(scopes), set(roles)).items():
+        client = everybody[name]
         if wanted == row.status:
             with undone():
                 answer = ask(route, world, client, row.body)
@@ -272,21 +274,23 @@ def _untold(name: str, answer: Any, row: Row) -> str:
 
 
 @pytest.mark.parametrize("route", MATRIX)
-def test_lets_in_whom_its_row_names_and_nobody_else(route: str, world: World) -> None:
+def test_lets_in_whom_its_row_names_and_nobody_else(route: str, world: World, clients: Mapping[str, Client]) -> None:
     row = MATRIX[route]
-    assert trespassers(route, world, row.scopes, row.roles) == []
+    assert trespassers(route, world, clients, row.scopes, row.roles) == []
 
 
 @pytest.mark.parametrize("route", ["GET /api/v1/holds/<uuid:hold_id>", "POST /api/v1/grants"])
-def test_a_caller_who_is_let_in_and_should_not_be_is_found(route: str, world: World) -> None:
-    found = trespassers(route, world, (), ())
+def test_a_caller_who_is_let_in_and_should_not_be_is_found(
+    route: str, world: World, clients: Mapping[str, Client]
+) -> None:
+    found = trespassers(route, world, clients, (), ())
     assert [each for each in found if each.startswith("a key for staff")]
     assert [each for each in found if each.startswith("support")]
     assert ("somebody who was refused changed something" in found) == route.startswith("POST")
 
 
-def test_a_caller_who_is_not_let_in_and_should_be_is_found(world: World) -> None:
-    found = trespassers("GET /api/v1/alerts", world, SCOPES, READERS | {"staff"})
+def test_a_caller_who_is_not_let_in_and_should_be_is_found(world: World, clients: Mapping[str, Client]) -> None:
+    found = trespassers("GET /api/v1/alerts", world, clients, SCOPES, READERS | {"staff"})
     assert [each for each in found if each.startswith("a key for billing:read: 403, not 200")]
 
 
