@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
-from django.urls import reverse
+from django.urls import get_urlconf, reverse
 from django.utils import translation
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
@@ -132,14 +133,35 @@ class Document:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]  # DRF's view stands beside
 
 
+@cache
+def _written(urlconf: str, language: str) -> Any:
+    """
+    The document of these routes. It is the same until the process ends, takes a second to write, and anybody may ask
+    for it.
+    """
+    with translation.override(language):
+        generator: Any = SchemaView.generator_class(urlconf=urlconf)
+        return generator.get_schema(request=None, public=True)
+
+
 @extend_schema(exclude=True)
 class SchemaView(Document, SpectacularAPIView):
-    """The OpenAPI document."""
+    """The OpenAPI document, in the language that is asked for by ``Accept-Language`` or ``?lang=``."""
 
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
     authentication_classes = []
     permission_classes = [AllowAny]
     content_negotiation_class = SchemaNegotiation
+
+    def _get_schema_response(self, request: Request) -> Response:
+        language = translation.get_language()
+        if language not in dict(settings.LANGUAGES):
+            language = settings.LANGUAGE_CODE
+        name = self._get_filename(request, None)  # type: ignore[no-untyped-call]  # its library's
+        return Response(
+            _written(get_urlconf() or settings.ROOT_URLCONF, language),
+            headers={"Content-Disposition": f'inline; filename="{name}"'},
+        )
 
 
 @extend_schema(exclude=True)
