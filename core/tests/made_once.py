@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Literal, TypeVar
 
 import pytest
-from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
-from core.tests.guards import check_deferred
+from core.tests.guards import check_deferred, undone
 
 T = TypeVar("T")
 
@@ -25,14 +24,10 @@ def made_once(build: Callable[[], T], *, scope: Literal["class", "module"] = "cl
 
     @pytest.fixture(scope=scope, name=build.__name__)
     def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[T]:
-        around = transaction.atomic()
-        # As the transaction around a test, which what counts outside of transactions does not mind.
-        around._from_testcase = True  # type: ignore[attr-defined]  # Django gives it to its own
-        with django_db_blocker.unblock(), around:
+        with django_db_blocker.unblock(), undone():
             rows = build()
             # A table with checks to come could not be altered by a test.
             check_deferred()
             yield rows
-            transaction.set_rollback(True)
 
     return made

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
 from drf_spectacular.generators import SchemaGenerator
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from core.tests.guards import check_deferred, undone
 
 
 def document_of(urlconf: str, *, seed: int, examples: int) -> OpenApiSchema:
@@ -32,8 +37,26 @@ def document_of(urlconf: str, *, seed: int, examples: int) -> OpenApiSchema:
     return document
 
 
+@contextmanager
+def within_a_transaction() -> Iterator[None]:
+    """Within the block, requests do not close the connection behind them, in whose transaction they are."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in signals:
+            signal.connect(close_old_connections)
+
+
 def _application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    return _handler()(environ, start_response)
+    """What a request does would be committed, and is undone: the next one finds the house as it was."""
+    with undone():
+        answer = _handler()(environ, start_response)
+        if not transaction.get_rollback():
+            check_deferred()
+    return answer
 
 
 @cache

@@ -7,7 +7,11 @@ The API keeps to its own OpenAPI document, whatever is asked of it.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from random import Random
 from typing import Any, Final
 
 import pytest
@@ -18,7 +22,8 @@ from schemathesis.core.failures import Failure, FailureGroup, ServerError
 from schemathesis.openapi.checks import JsonSchemaError, UndefinedContentType, UndefinedStatusCode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.fuzz.documents import document_of
+from core.tests.made_once import made_once
+from tests.fuzz.documents import document_of, within_a_transaction
 from tests.fuzz.house import House, furnished
 
 SEED: Final = int(os.environ.get("FUZZ_SEED") or 20260131)
@@ -36,12 +41,18 @@ api = document_of("config.urls", seed=SEED, examples=EXAMPLES)
 _SERVES_NOBODY: Final = ("/internal/", "/checkout")
 
 
+@partial(made_once, scope="module")
+def furniture() -> House:
+    return furnished(SEED)
+
+
 @pytest.fixture
-def house(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[House]:
-    """Furnished anew for each route; afterwards it is seen whether anybody was served there."""
-    made = furnished(SEED)
+def house(furniture: House, db: None, request: pytest.FixtureRequest) -> Iterator[House]:
+    """Each route begins with the same chances; afterwards it is seen whether anybody was served there."""
+    made = replace(furniture, random=Random(SEED), answers=Counter())
     print(f"FUZZ_SEED={SEED} FUZZ_EXAMPLES={EXAMPLES}")
-    yield made
+    with within_a_transaction():
+        yield made
     print(f"answers: {dict(sorted(made.answers.items()))}")
     if any(path in request.node.name for path in _SERVES_NOBODY):
         return

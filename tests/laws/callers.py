@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import transaction
 from django.test import Client
 
 from accounts.models import User
@@ -108,17 +106,6 @@ def ask(route: str, world: World, client: Client, body: Any = None) -> Any:
     return getattr(client, method)(
         path, sent, content_type="application/json", headers={"Idempotency-Key": new_key(), "Accept-Language": "en"}
     )
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """What happens within the block is undone behind it."""
-    block = transaction.atomic()
-    # As the transaction around a test, which what counts outside of transactions does not mind.
-    block._from_testcase = True  # type: ignore[attr-defined]  # Django gives it to its own
-    with block:
-        yield
-        transaction.set_rollback(True)
 
 
 def unmoved_tables() -> Mapping[str, list[str]]:

@@ -20,8 +20,9 @@ from django.test import Client
 from accounts.models import User
 from accounts.tests.factories import StaffFactory, opened
 from core.models import Setting
+from core.tests.guards import undone
 from core.tests.made_once import made_once
-from tests.laws.callers import World, ask, furnished, in_session, key, owner_of, undone
+from tests.laws.callers import World, ask, furnished, in_session, key, owner_of
 from tests.laws.house import house_models
 from tests.laws.test_permissions import MATRIX, OPEN, PEOPLE
 

@@ -26,8 +26,9 @@ from billing.queries import invoices
 from core.api.declarations import declared_of, documented
 from core.api.permissions import OWN, may
 from core.api.views import ApiView
+from core.tests.guards import undone
 from core.tests.made_once import made_once
-from tests.laws.callers import World, address, ask, furnished, in_session, owner_of, undone, unmoved_tables
+from tests.laws.callers import World, address, ask, furnished, in_session, owner_of, unmoved_tables
 from tests.laws.routes import routes, view_of
 from tests.laws.test_permissions import MATRIX
 

@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.roles import ROLES
 from accounts.scopes import SCOPES
 from accounts.tests.factories import STAFF_PASSWORD
+from core.tests.guards import undone
 from tests.laws.callers import (
     OTHERS,
     STRANGERS,
@@ -26,7 +27,6 @@ from tests.laws.callers import (
     in_session,
     key,
     owner_of,
-    undone,
     unmoved_tables,
 )
 from tests.laws.routes import METHODS, routes
