@@ -82,9 +82,8 @@ def fetched(operator: Operator, answer: Answer) -> bytes:
 
 
 def read(file: Answer) -> bytes:
-    data = b"".join(file.streaming_content)
-    file.close()
-    return data
+    # Read to its end, it is closed by Django's client. To close it once more would close the connection, too.
+    return b"".join(file.streaming_content)
 
 
 def lines_of(data: bytes) -> list[dict[str, str]]:
