@@ -6,6 +6,7 @@ last. A comparison with a provider's books, and then its lines, come before all 
 subscription, a hold, a redemption or a credit to approve goes through, its wallet is locked first.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Q
@@ -90,16 +91,16 @@ def invoice(invoice_id: UUID, *, only_of: UUID | None = None) -> tuple[Wallet, I
     return locked, Invoice.objects.select_for_update(no_key=True).get(pk=invoice_id)
 
 
+def invoice_of(wallets: Sequence[Wallet], invoice_id: UUID) -> tuple[Wallet, Invoice]:
+    """Lock an invoice whose wallet is among those that the caller has locked."""
+    found = Invoice.objects.select_for_update(no_key=True).get(pk=invoice_id)
+    return next(each for each in wallets if each.pk == found.wallet_id), found
+
+
 def payment(provider: str, provider_payment_id: str) -> Payment | None:
     """Lock a payment by its provider's id, where it is known; its wallet is locked already."""
     payments = Payment.objects.select_for_update(no_key=True, of=("self",)).select_related("invoice")
     return payments.filter(provider=provider, provider_payment_id=provider_payment_id).first()
-
-
-def known_payment(provider: str, provider_payment_id: str) -> UUID | None:
-    """The id of a payment by its provider's, which never changes; locks nothing."""
-    payments = Payment.objects.filter(provider=provider, provider_payment_id=provider_payment_id)
-    return payments.values_list("pk", flat=True).first()
 
 
 def paid(payment_id: UUID) -> tuple[Wallet, Payment]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import psycopg
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection
 from django.test import override_settings
 
@@ -22,20 +20,6 @@ from core.tests.racing import race
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LIMITED = (429, "common.rate_limited")
-
-
-class QuickHasher(Argon2PasswordHasher):
-    """Argon2 with little work, so that a thousand tries fit into a test, and a difference beside it would be seen."""
-
-    time_cost = 1
-    memory_cost = 8192
-    parallelism = 1
-
-
-@pytest.fixture(autouse=True)
-def hashing_is_quick() -> Iterator[None]:
-    with override_settings(PASSWORD_HASHERS=[f"{__name__}.QuickHasher"]):
-        yield
 
 
 class TestGuessing:

@@ -28,6 +28,8 @@ class BotApi:
     faults: list[Fault] = field(default_factory=list)
     # Path and body of every request.
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    # Whether there has been one.
+    heard: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -43,6 +45,7 @@ def bot_api() -> Iterator[BotApi]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             api.asked.append((self.path, body))
+            api.heard.set()
             fault = api.faults.pop(0) if api.faults else ""
             answer = _MISBEHAVIOURS.get(fault)
             if answer:

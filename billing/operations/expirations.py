@@ -62,9 +62,9 @@ def book(*, wallet_id: UUID, by: Actor) -> Booked:
             by=by,
             reverses_id=lot.id,
         )
-    Wallet.objects.filter(pk=wallet.pk).update(
-        next_expiry_at=_next_booking(wallet, due), protected_tokens=due.protected
-    )
+    next_expiry_at = _next_booking(wallet, due)
+    if (wallet.next_expiry_at, wallet.protected_tokens) != (next_expiry_at, due.protected):
+        Wallet.objects.filter(pk=wallet.pk).update(next_expiry_at=next_expiry_at, protected_tokens=due.protected)
     return Booked(due.tokens, expired_holds)
 
 

@@ -8,6 +8,7 @@ known, so that no order and no repetition changes what comes out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -81,16 +82,12 @@ def hear(fact: Fact, *, key: str | None, by: Actor) -> Heard:
     """
     if is_play_money(fact):
         return _put_aside(fact)
-    found = _invoice_id(fact)
+    known, found = _subject(fact)
     if found is None:
         return _keep_unknown(fact)
-    known = locks.known_payment(fact.provider, fact.payment_id)
-    # Before the payer's alone: money that goes back may take a referrer's reward with it.
-    if known is not None:
-        locks.wallets_of_payment(known)
-    else:
-        locks.wallets_of_invoice(found)
-    wallet, invoice = locks.invoice(found)
+    # Not the payer's alone: money that goes back may take a referrer's reward with it.
+    wallets = locks.wallets_of_invoice(found) if known is None else locks.wallets_of_payment(known)
+    wallet, invoice = locks.invoice_of(wallets, found)
     event, is_new = _store(fact, invoice)
     if not is_new:
         _compare(fact, event)
@@ -98,7 +95,8 @@ def hear(fact: Fact, *, key: str | None, by: Actor) -> Heard:
     if payment is not None and payment.invoice_id != invoice.pk:
         # It became known for another one in this moment, whose wallet would have to be locked first.
         raise errors.PaymentOfAnotherInvoice()
-    folded = fold(_told(fact.provider, fact.payment_id))
+    told = list(_told(fact.provider, fact.payment_id))
+    folded = fold(told)
     if payment is None and folded.amount is not None:
         payment = Payment.objects.create(
             provider=fact.provider,
@@ -112,7 +110,7 @@ def hear(fact: Fact, *, key: str | None, by: Actor) -> Heard:
         )
     if payment is not None:
         payment.invoice = invoice
-        bring_up(wallet, payment, by=by)
+        _bring_up(wallet, payment, told, folded, by=by)
     return Heard(event, payment, replayed=not is_new)
 
 
@@ -126,9 +124,12 @@ def bring_up(wallet: Wallet, payment: Payment, *, by: Actor) -> Payment:
     Do everything that follows from a payment's events and has not been done yet. Wallet, invoice and payment are
     locked.
     """
-    invoice = payment.invoice
     told = list(_told(payment.provider, payment.provider_payment_id))
-    folded = fold(told)
+    return _bring_up(wallet, payment, told, fold(told), by=by)
+
+
+def _bring_up(wallet: Wallet, payment: Payment, told: Sequence[PaymentEvent], folded: Folded, *, by: Actor) -> Payment:
+    invoice = payment.invoice
     if folded.has_arrived and payment.outcome == Payment.Outcome.AWAITED:
         _arrive(wallet, invoice, payment, folded, by=by)
     if payment.outcome != Payment.Outcome.AWAITED:
@@ -153,11 +154,12 @@ def _settle_the_rest(invoice: Invoice, payment: Payment, *, was_gone: bool, by: 
     again with money that stays after all. A reward that lapsed for another reason does not.
     """
     is_gone = payment.status in _GONE
-    unspent = payment.refunds.filter(policy=Refund.Policy.UNSPENT, state=Refund.State.SUCCEEDED)
-    if is_gone or unspent.exists():
-        periods.remove(invoice=invoice, by=by)
-    else:
-        periods.restore(invoice=invoice, by=by)
+    if invoice.subscription_days:
+        unspent = payment.refunds.filter(policy=Refund.Policy.UNSPENT, state=Refund.State.SUCCEEDED)
+        if is_gone or unspent.exists():
+            periods.remove(invoice=invoice, by=by)
+        else:
+            periods.restore(invoice=invoice, by=by)
     if is_gone:
         referrals.reverse(payment=payment, by=by)
     elif was_gone:
@@ -212,17 +214,20 @@ def _show_on_invoice(invoice: Invoice, payment: Payment) -> None:
         invoice.save(update_fields=["status"])
 
 
-def _invoice_id(fact: Fact) -> UUID | None:
-    """The invoice of a payment: its own, once known; else the one that this or an earlier fact names."""
+def _subject(fact: Fact) -> tuple[UUID | None, UUID | None]:
+    """
+    The payment, once known, and its invoice: its own; else the one that this or an earlier fact names. Neither changes
+    once it is there.
+    """
     known = Payment.objects.filter(provider=fact.provider, provider_payment_id=fact.payment_id)
-    if (found := known.values_list("invoice_id", flat=True).first()) is not None:
+    if (found := known.values_list("pk", "invoice_id").first()) is not None:
         return found
     if fact.invoice_id is not None and Invoice.objects.filter(pk=fact.invoice_id).exists():
-        return fact.invoice_id
+        return None, fact.invoice_id
     earlier = PaymentEvent.objects.filter(
         provider=fact.provider, provider_payment_id=fact.payment_id, invoice__isnull=False
     )
-    return earlier.values_list("invoice_id", flat=True).first()
+    return None, earlier.values_list("invoice_id", flat=True).first()
 
 
 def _store(fact: Fact, invoice: Invoice | None) -> tuple[PaymentEvent, bool]:

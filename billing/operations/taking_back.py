@@ -15,7 +15,7 @@ from billing.models import Dispute, Payment, Refund, Transaction, Wallet
 from billing.operations import credits, expirations
 from billing.queries.purchases import Bought, get_bought
 from billing.rules import keys
-from billing.rules.taking_back import Step, next_step
+from billing.rules.taking_back import Step, is_settled, next_step
 from core.actors import Actor
 
 
@@ -28,10 +28,16 @@ def converge(wallet: Wallet, payment: Payment, *, type: Transaction.Type, by: Ac
     """
     if payment.outcome != Payment.Outcome.CREDITED:
         return Step()
+    given = payment.invoice.tokens + payment.invoice.bonus_tokens
+    disputes = set(payment.disputes.values_list("state", flat=True))
+    claimed = given if Dispute.State.LOST in disputes else min(_claimed(payment), given)
+    frozen = Dispute.State.OPEN in disputes
+    if is_settled(given=given, taken=payment.taken_tokens, debt=payment.debt_tokens, claimed=claimed, frozen=frozen):
+        return Step()
     expirations.book(wallet_id=wallet.pk, by=by)
     wallet.refresh_from_db()
     bought = get_bought(wallet, payment)
-    step = next_step(bought.purchase, claimed=_claimed(payment, bought), frozen=_is_frozen(payment))
+    step = next_step(bought.purchase, claimed=claimed, frozen=frozen)
     if step == Step():
         return step
     _take(wallet, payment, bought, step.take, type=type, by=by)
@@ -49,15 +55,9 @@ def converge(wallet: Wallet, payment: Payment, *, type: Transaction.Type, by: Ac
     return step
 
 
-def _claimed(payment: Payment, bought: Bought) -> int:
-    if payment.disputes.filter(state=Dispute.State.LOST).exists():
-        return bought.purchase.given
+def _claimed(payment: Payment) -> int:
     claims = payment.refunds.exclude(state=Refund.State.FAILED).aggregate(tokens=Sum("claimed_tokens"))
-    return min(int(claims["tokens"] or 0), bought.purchase.given)
-
-
-def _is_frozen(payment: Payment) -> bool:
-    return payment.disputes.filter(state=Dispute.State.OPEN).exists()
+    return int(claims["tokens"] or 0)
 
 
 def _take(wallet: Wallet, payment: Payment, bought: Bought, tokens: int, *, type: Transaction.Type, by: Actor) -> None:

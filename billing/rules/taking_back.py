@@ -105,6 +105,14 @@ def next_step(purchase: Purchase, *, claimed: int, frozen: bool) -> Step:
     )
 
 
+def is_settled(*, given: int, taken: int, debt: int, claimed: int, frozen: bool) -> bool:
+    """
+    Whether nothing is to be moved, whatever became of the rest of the purchase: what is taken is what is claimed, or
+    all of it while a dispute is open, and nothing is owed. Without it, the ledger has to be asked (:func:`next_step`).
+    """
+    return not debt and taken == (given if frozen else claimed)
+
+
 def share(tokens: int, *, part: int, whole: int) -> int:
     """
     Tokens that belong to a part of the money, rounded down. The shares of parts that come one after another are

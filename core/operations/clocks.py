@@ -55,17 +55,19 @@ class Advance:
     """
     :param now: where the clock stands
     :param arrived: whether that is where it was to go; if not, so much fell due on the way that it stopped before
-    :param ran: what ran on the way, in its order, as far as :data:`MOST_TOLD`
+    :param most_told: how much of what ran is told
+    :param ran: what ran on the way, in its order, as far as it is told
     :param ran_in_all: how many that were
     """
 
     now: datetime
+    most_told: int = MOST_TOLD
     arrived: bool = False
     ran: list[Ran] = field(default_factory=list)
     ran_in_all: int = 0
 
 
-def advance(*, seconds: int, most_stops: int | None = None, by: Actor) -> Advance:
+def advance(*, seconds: int, most_stops: int | None = None, most_told: int = MOST_TOLD, by: Actor) -> Advance:
     """
     Let time pass, and run on the way what falls due, in order. Each job is its own transaction, as ever: what has run
     stays, should a later step fail. Workers beside this process may take some of the jobs, which are not told of then.
@@ -74,6 +76,7 @@ def advance(*, seconds: int, most_stops: int | None = None, by: Actor) -> Advanc
 
     :param seconds: 1 to :data:`MOST_SECONDS`
     :param most_stops: after so many moments the clock stops where it is
+    :param most_told: of so many jobs it is told what they were, of the others how many
     :raises core.errors.ClockIsFixed: this is production, or its database
     :raises core.errors.ClockIsMoving: somebody else is moving it
     :raises core.errors.ValidationFailed: that is too little, or too far
@@ -82,7 +85,7 @@ def advance(*, seconds: int, most_stops: int | None = None, by: Actor) -> Advanc
     with _alone():
         reached = clock.now()
         target = reached + timedelta(seconds=_checked(seconds))
-        advance = Advance(reached)
+        advance = Advance(reached, most_told=most_told)
         _run_due(advance)
         stops = 0
         while reached < target and (most_stops is None or stops < most_stops):
@@ -149,4 +152,4 @@ def _move(*, moment: datetime, by: Actor) -> None:
 def _run_due(advance: Advance, periodic: set[str] | None = None) -> None:
     ran = [Ran(advance.now, name, outcome) for name, outcome in drain.run_due(periods=True, only=periodic)]
     advance.ran_in_all += len(ran)
-    advance.ran += ran[: MOST_TOLD - len(advance.ran)]
+    advance.ran += ran[: advance.most_told - len(advance.ran)]

@@ -96,10 +96,10 @@ class TestHealth:
         released = threading.Event()
         parts = ("database", "jobs", "broker", "storage")
         hanging: dict[str, Any] = {part: Probe(lambda: released.wait(timeout=20)) for part in parts}
-        probes = Probes(**hanging, deadline_seconds=0.3)
+        probes = Probes(**hanging, deadline_seconds=1.5)
         begun = time.monotonic()
         told = probes.parts()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5, "one after another they take six seconds"
         released.set()
         assert told == {"database": "down", "jobs": "unknown", "broker": "unknown", "storage": "unknown"}
 

@@ -231,11 +231,12 @@ class TestReading:
         """The other process is a row that appears without this process's operation."""
         assert minutes.get() == 60
         Setting.objects.create(key="core.minutes", value=15, updated_by="other")
-        committed_at = time.monotonic()
+        committed_at = asked_at = time.monotonic()
         assert minutes.get() == 60, "the cache is there to be used"
+        # However long an answer takes on a busy machine: nobody who asks after a second is told the old value.
         while minutes.get() != 15:
-            assert time.monotonic() - committed_at < 2
-        assert time.monotonic() - committed_at <= 1.1
+            assert asked_at - committed_at <= 1
+            asked_at = time.monotonic()
 
     @pytest.mark.django_db(transaction=True)
     def test_keeps_what_is_in_force_when_a_change_is_rolled_back(self, minutes: Definition[int]) -> None:

@@ -53,7 +53,8 @@ def test_gives_what_the_method_answered(api: BotApi, house: House) -> None:
 def test_says_what_an_answer_means(api: BotApi, house: House, fault: dict[str, Any], kind: type[Exception]) -> None:
     house.script("getMe", **fault)
     with pytest.raises(bot_api.BotApiError) as refused:
-        api.call("getMe", answer_seconds=0.5)
+        # An answer that comes is waited for as long as a busy machine needs.
+        api.call("getMe", answer_seconds=0.5 if fault["kind"] == "hang" else 60)
     assert type(refused.value) is kind
     assert TOKEN not in str(refused.value)
     assert TOKEN not in repr(api)
