@@ -13,7 +13,7 @@ from core.models import Export, Setting
 from core.operations import exports
 from tests.browser.conftest import Office
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 
 def everything_is_long() -> None:

@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Office, Theme
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 MOST_BYTES: Final = 300_000
 
