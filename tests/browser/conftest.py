@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from billing.operations import demo
 from core.database_roles import as_owner
 from core.tests.cleaning import furniture_fingerprint
@@ -23,6 +29,8 @@ CHROMIUM: Final = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 PASSWORD: Final = "correct horse battery staple"
+# A name that the browser takes for this machine: on localhost some pages leave out what they would ask of the world.
+HOST: Final = "dvorik.example"
 
 Theme = Literal["light", "dark"]
 
@@ -37,9 +45,11 @@ class Office:
     browser: Browser
     address: str
     wrong: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
 
     def enter(
         self,
+        at: str = "/admin/",
         *,
         login: str = demo.LOGIN,
         language: str = "en",
@@ -49,17 +59,29 @@ class Office:
         scale: float = 1,
     ) -> Page:
         """
-        A window in which a colleague is logged in, on the overview.
+        A window in which a colleague is logged in, by the cookie of a session: the form is tried by those tests that
+        are about it.
 
-        :param login: the demo operator's, unless another is given who has the same password
+        :param at: the page that is open
         """
         page = self.open(language=language, theme=theme, width=width, height=height, scale=scale)
-        page.goto("/admin/")
-        page.locator("#id_username").fill(login)
-        page.locator("#id_password").fill(PASSWORD)
-        page.locator("#login-form [type=submit]").click()
-        page.wait_for_url("**/admin/")
+        client = Client()
+        client.force_login(User.objects.get(login=login))
+        self.let_in(page, client)
+        page.goto(at)
         return page
+
+    def let_in(self, page: Page, client: Client) -> None:
+        """Hand a window the session of a client that is logged in."""
+        name = settings.SESSION_COOKIE_NAME
+        page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.address}])
+
+    def log_in(self, page: Page, *, login: str = demo.LOGIN, password: str = PASSWORD, wanted: str = "/admin/") -> None:
+        """Type a login and a password into the form to which whoever wants a page is sent."""
+        page.goto(wanted)
+        page.locator("#id_username").fill(login)
+        page.locator("#id_password").fill(password)
+        page.locator("#login-form [type=submit]").click()
 
     def open(
         self, *, language: str = "en", theme: Theme = "light", width: int = 1440, height: int = 900, scale: float = 1
@@ -74,12 +96,18 @@ class Office:
             timezone_id="Europe/Moscow",
             reduced_motion="reduce",
         )
+        self.contexts.append(context)
         page = context.new_page()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.wrong.append(f"{page.url}: {error}"))
         page.on("response", self._answered)
         page.on("request", self._asked)
         return page
+
+    def close(self) -> None:
+        """Close every window; what they had asked for until then is answered, or given up."""
+        for context in self.contexts:
+            context.close()
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
@@ -96,47 +124,64 @@ class Office:
 
 
 @pytest.fixture(scope="session")
-def told_before() -> dict[tuple[str, ...], KeptRows]:
-    """The demo's rows, once they were made, by the furniture to which they refer."""
-    return {}
+def told_before(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Where the workers keep the demo's rows, once one of them has had them made."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "demo-rows"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
-def demo_rows(transactional_db: None, told_before: dict[tuple[str, ...], KeptRows]) -> None:
+def demo_rows(transactional_db: None, told_before: Path) -> None:
     """The demo's two months of history."""
-    # Its story is told by another clock, which only the owner can set.
-    with as_owner():
-        if kept := told_before.get(furniture := furniture_fingerprint()):
-            kept.put_back()
+    kept = told_before / f"{sha256(repr(furniture_fingerprint()).encode()).hexdigest()}.json"
+    # Its story is told by another clock, which only the owner can set. Whoever comes second waits until it is told.
+    with as_owner(), (told_before / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.exists():
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            KeptRows.loads(kept.read_bytes()).put_back()
         else:
             demo.load(password=PASSWORD, keep=forget)
-            told_before[furniture] = KeptRows.of_now()
+            kept.write_bytes(KeptRows.of_now().dumps())
 
 
-@pytest.fixture
-def office(demo_rows: None, live_server: LiveServer) -> Iterator[Office]:
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
     """
-    Admin over the demo's rows. A test in which anything went wrong fails; where no Chromium is found, it is skipped
-    and says so.
+    One for all tests of this package: Playwright alone takes a second to start. Where no Chromium is found, tests are
+    skipped and say so.
     """
-    yield from _opened(live_server)
-
-
-@pytest.fixture
-def bare_office(live_server: LiveServer) -> Iterator[Office]:
-    """The same over whatever the fixtures before it have made."""
-    yield from _opened(live_server)
-
-
-def _opened(live_server: LiveServer) -> Iterator[Office]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is found: install one, or name it by CHROMIUM")
-    # Playwright keeps an event loop in this thread, and beside one Django refuses its database: last in, first out.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = Office(browser, live_server.url)
-        yield opened
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps an event loop in this thread, beside which Django refuses its database. Nothing runs in the
+        # loop while the test itself does.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
+        )
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def office(demo_rows: None, chromium: Browser, live_server: LiveServer) -> Iterator[Office]:
+    """Admin over the demo's rows. A test in which anything went wrong fails."""
+    yield from _opened(chromium, live_server)
+
+
+@pytest.fixture
+def bare_office(chromium: Browser, live_server: LiveServer) -> Iterator[Office]:
+    """The same over whatever the fixtures before it have made."""
+    yield from _opened(chromium, live_server)
+
+
+def _opened(chromium: Browser, live_server: LiveServer) -> Iterator[Office]:
+    opened = Office(chromium, live_server.url)
+    yield opened
+    opened.close()
     assert opened.wrong == []
 
 

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from pytest_django.live_server_helper import LiveServer
 
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# On localhost the page leaves out what it would ask of the world.
-HOST: Final = "dvorik.example"
+from tests.browser.conftest import HOST
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is found"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
-def browser() -> Iterator[Browser]:
-    """A Chromium that takes the host's name for this machine."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
-        )
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(live_server: LiveServer, browser: Browser, settings: Any) -> Page:
+def page(chromium: Browser, live_server: LiveServer, settings: Any) -> Iterator[Page]:
     """The page, before it is opened."""
     settings.ALLOWED_HOSTS = [HOST, "127.0.0.1"]
-    return browser.new_page(base_url=f"http://{HOST}:{urlsplit(live_server.url).port}")
+    opened = chromium.new_page(base_url=f"http://{HOST}:{urlsplit(live_server.url).port}")
+    yield opened
+    opened.close()
 
 
 def test_shows_the_operations_and_asks_nobody_else(page: Page) -> None:

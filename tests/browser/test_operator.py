@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Office
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 _CODE: Final = re.compile(r"SPRING-[0-9A-Z]+")
 
@@ -37,7 +37,9 @@ def diff_of(page: Page) -> Locator:
 
 
 def test_an_operator_s_day_is_all_in_the_audit_log(office: Office) -> None:
-    page = office.enter()
+    page = office.open()
+    office.log_in(page)
+    page.wait_for_url("**/admin/")
     expect(page.get_by_text("Revenue per day")).to_be_visible()
 
     # The price of a tariff.
@@ -110,8 +112,7 @@ def test_an_operator_s_day_is_all_in_the_audit_log(office: Office) -> None:
 
 
 def test_bad_input_is_said_beside_its_field_and_moves_nothing(office: Office) -> None:
-    page = office.enter()
-    page.goto("/admin/billing/tariff/")
+    page = office.enter("/admin/billing/tariff/")
     page.locator("#result_list th a").first.click()
     price = page.get_by_label("Price", exact=False).first
     was = price.input_value()
@@ -145,9 +146,6 @@ def test_leaving_asks_for_the_password_again(office: Office) -> None:
     page = office.enter()
     page.get_by_text("operator", exact=True).first.click()
     page.get_by_role("button", name="Log out").click()
-    page.goto("/admin/billing/wallet/")
+    office.log_in(page, password="wrong", wanted="/admin/billing/wallet/")
     page.wait_for_url("**/admin/login/**")
-    page.locator("#id_username").fill("operator")
-    page.locator("#id_password").fill("wrong")
-    page.locator("#login-form [type=submit]").click()
     expect(page.get_by_text("Please enter the correct")).to_be_visible()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b32decode
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from django.test import override_settings
@@ -17,15 +16,12 @@ from accounts.rules import second_factors as rules
 from accounts.tests.phones import Phone
 from conftest import TestClock
 from core.actors import SYSTEM
-from core.tests.racing import with_own_connection
 from tests.browser.conftest import Office
-from tests.browser.test_pages import is_whole
+from tests.browser.test_pages import WIDTHS, is_whole, show_again
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 LOGIN: Final = "zoya"
-
-R = TypeVar("R")
 
 
 @pytest.fixture(autouse=True)
@@ -35,22 +31,6 @@ def required() -> Iterator[None]:
         yield
 
 
-def aside(function: Callable[[], R]) -> R:
-    """Ask the database in a thread of its own: beside Playwright's event loop Django refuses it."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(with_own_connection(function)).result(60)
-
-
-class PhoneAside(Phone):
-    """A phone, which asks the database what time it is."""
-
-    def shows(self, steps: int = 0) -> str:
-        return aside(lambda: super(PhoneAside, self).shows(steps))
-
-    def shows_not(self) -> str:
-        return aside(lambda: super(PhoneAside, self).shows_not())
-
-
 def hired() -> str:
     """A new operator's first password."""
     _user, password = staff.hire(login=LOGIN, role="operator", first_name="Zoya", by=SYSTEM, reason="hired")
@@ -58,16 +38,9 @@ def hired() -> str:
     return password
 
 
-def types_password(page: Page, password: str, *, wanted: str = "/admin/") -> None:
-    page.goto(wanted)
-    page.locator("#id_username").fill(LOGIN)
-    page.locator("#id_password").fill(password)
-    page.locator("#login-form [type=submit]").click()
-
-
-def learns(page: Page) -> PhoneAside:
+def learns(page: Page) -> Phone:
     """A phone into which the secret is typed, as it stands beside the picture."""
-    return PhoneAside(b32decode(page.locator(".dv-secret-text").inner_text().replace(" ", "")))
+    return Phone(b32decode(page.locator(".dv-secret-text").inner_text().replace(" ", "")))
 
 
 def shows(page: Page, code: str, form: str = "#code-form") -> None:
@@ -76,9 +49,9 @@ def shows(page: Page, code: str, form: str = "#code-form") -> None:
 
 
 def test_a_new_operator_sets_it_up_comes_back_with_it_and_exports(clock: TestClock, office: Office) -> None:
-    password = aside(hired)
+    password = hired()
     page = office.open()
-    types_password(page, password, wanted="/admin/billing/transaction/")
+    office.log_in(page, login=LOGIN, password=password, wanted="/admin/billing/transaction/")
 
     # Nothing else before the phone is set up.
     page.wait_for_url("**/admin/login/enrol/")
@@ -100,14 +73,14 @@ def test_a_new_operator_sets_it_up_comes_back_with_it_and_exports(clock: TestClo
     # Out, and in again with a code; a code is worth nothing twice.
     page.get_by_text(LOGIN, exact=True).first.click()
     page.get_by_role("button", name="Log out").click()
-    aside(lambda: clock.advance(seconds=60))
-    types_password(page, password)
+    clock.advance(seconds=60)
+    office.log_in(page, login=LOGIN, password=password)
     page.wait_for_url("**/admin/login/code/")
     used = phone.shows()
     shows(page, used)
     page.wait_for_url("**/admin/")
     other = office.open()
-    types_password(other, password)
+    office.log_in(other, login=LOGIN, password=password)
     shows(other, used)
     expect(other.get_by_text("The code is wrong, or was used before")).to_be_visible()
     other.get_by_role("link", name="Use a backup code").click()
@@ -115,7 +88,7 @@ def test_a_new_operator_sets_it_up_comes_back_with_it_and_exports(clock: TestClo
     other.wait_for_url("**/admin/")
 
     # An export asks again after a while, and goes on where it was.
-    aside(lambda: clock.advance(minutes=11))
+    clock.advance(minutes=11)
     page.goto("/admin/billing/transaction/")
     page.locator("a[href*='/export-rows/']").first.click()
     page.wait_for_url("**/admin/security/confirm/**")
@@ -128,14 +101,15 @@ def test_a_new_operator_sets_it_up_comes_back_with_it_and_exports(clock: TestClo
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_pages_are_whole(clock: TestClock, office: Office, language: str) -> None:
-    password = aside(hired)
-    page = office.open(language=language)
+    password = hired()
+    page = office.open(language=language, width=WIDTHS[0])
 
     def look(name: str) -> None:
         is_whole(page, name, language=language)
         assert page.locator("script:not([src])").count() == 0, f"{name} has a script of its own"
+        show_again(page)
 
-    types_password(page, password)
+    office.log_in(page, login=LOGIN, password=password)
     page.wait_for_url("**/admin/login/enrol/")
     look("1-enrol")
     phone = learns(page)
@@ -151,7 +125,7 @@ def test_pages_are_whole(clock: TestClock, office: Office, language: str) -> Non
     page.locator("#deed_form [type=submit]").click()
     page.locator(".dv-backup-codes").wait_for()
     look("6-new-codes-shown")
-    aside(lambda: clock.advance(minutes=11))
+    clock.advance(minutes=11)
     page.goto("/admin/security/codes/")
     page.wait_for_url("**/security/confirm/**")
     look("7-confirm")
@@ -162,7 +136,7 @@ def test_pages_are_whole(clock: TestClock, office: Office, language: str) -> Non
     look("8-another-phone")
 
     page.context.clear_cookies()
-    types_password(page, password)
+    office.log_in(page, login=LOGIN, password=password)
     page.wait_for_url("**/admin/login/code/")
     look("9-code")
     shows(page, phone.shows_not())
