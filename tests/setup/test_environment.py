@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
 from config.environment import env
+from core.tests import interpreters
 
 from .conftest import ROOT
 
@@ -21,9 +21,9 @@ NOT_OURS = {"DJANGO_SETTINGS_MODULE", "LANGUAGE", "PATH", "PYTHONPATH", "PYTHONW
 
 def settings_with(**variables: str) -> subprocess.CompletedProcess[str]:
     """Load the settings in a process whose environment holds nothing else."""
-    command = [sys.executable, "-c", "import django; django.setup(); print('fine')"]
+    program = "import django; django.setup(); print('fine')"
     known = {"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "config.settings", "DVORIK_HOME": "/nonexistent"}
-    return subprocess.run(command, cwd=ROOT, env=known | variables, capture_output=True, text=True, check=False)
+    return interpreters.run(["-c", program], environment=known | variables)
 
 
 def test_needs_no_variable_at_all() -> None:
