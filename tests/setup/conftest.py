@@ -13,6 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from core.postgres import EmbeddedServer
+from scripts.temporary_server import fastest_place
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -21,9 +22,9 @@ pytest.register_assert_rewrite("tests.setup.first_session", "tests.setup.newcome
 
 
 @contextmanager
-def open_folder() -> Iterator[Path]:
+def open_folder(place: Path | None) -> Iterator[Path]:
     """A short path that every user can pass through; pytest's own is closed to the server's user."""
-    path = Path(tempfile.mkdtemp(prefix="dvorik-setup-"))
+    path = Path(tempfile.mkdtemp(prefix="dvorik-setup-", dir=place))
     path.chmod(0o755)
     try:
         yield path
@@ -33,7 +34,15 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with open_folder() as path:
+    """Where servers keep their files."""
+    with open_folder(fastest_place()) as path:
+        yield path
+
+
+@pytest.fixture
+def folder_of_programs() -> Iterator[Path]:
+    """Not in memory, where some machines run no programs."""
+    with open_folder(None) as path:
         yield path
 
 
@@ -48,7 +57,7 @@ def server(folder: Path) -> Iterator[EmbeddedServer]:
 @pytest.fixture(scope="session")
 def home_of_a_server() -> Iterator[Path]:
     """Where a server was made, had its first start, and stands still: to be copied, which is faster than making one."""
-    with open_folder() as path:
+    with open_folder(fastest_place()) as path:
         made = EmbeddedServer(path / "home", options={"fsync": "off"})
         made.start()
         made.stop()
@@ -65,7 +74,7 @@ def made(home_of_a_server: Path, server: EmbeddedServer) -> EmbeddedServer:
 @pytest.fixture(scope="module")
 def running(home_of_a_server: Path) -> Iterator[EmbeddedServer]:
     """A running server that the tests of one module share; they ask it and change nothing."""
-    with open_folder() as path:
+    with open_folder(fastest_place()) as path:
         copy_home(home_of_a_server, path / "home")
         embedded = EmbeddedServer(path / "home", options={"fsync": "off"})
         embedded.start()

@@ -261,13 +261,13 @@ def test_does_not_use_a_socket_folder_that_somebody_else_made(folder: Path) -> N
         taken.unlink()
 
 
-def test_a_copy_of_the_binaries_works_on_its_own(folder: Path) -> None:
-    copied = binaries.copy(binaries.find(), folder)
+def test_a_copy_of_the_binaries_works_on_its_own(folder_of_programs: Path) -> None:
+    copied = binaries.copy(binaries.find(), folder_of_programs)
     for program in ("postgres", "psql", "pg_dump"):
         said = subprocess.run([copied.program(program), "--version"], capture_output=True, text=True, check=True).stdout
         assert "18." in said
-    assert binaries.copy(binaries.find(), folder) == copied
-    assert sorted(path.name for path in folder.iterdir()) == [copied.site.name], "nothing half-made is left"
+    assert binaries.copy(binaries.find(), folder_of_programs) == copied
+    assert sorted(path.name for path in folder_of_programs.iterdir()) == [copied.site.name], "nothing half-made is left"
 
 
 def start_and_ask_as(uid: int, gid: int, home: Path) -> str:
@@ -309,21 +309,23 @@ def test_root_runs_it_as_a_user_of_its_own(running: EmbeddedServer) -> None:
 
 
 @as_root
-def test_root_keeps_the_data_elsewhere_when_its_home_is_closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = folder / "closed"
+def test_root_keeps_the_data_elsewhere_when_its_home_is_closed(
+    folder_of_programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = folder_of_programs / "closed"
     closed.mkdir(mode=0o700)
-    (folder / "open").mkdir(mode=0o755)
+    (folder_of_programs / "open").mkdir(mode=0o755)
     # Programs that the server's user cannot reach are copied to where it can.
     unreachable = binaries.copy(binaries.find(), closed)
     (unreachable.site / binaries.PACKAGE / "__init__.py").touch()
     monkeypatch.syspath_prepend(unreachable.site)
     assert binaries.find() == unreachable
-    server = EmbeddedServer(closed / "home", options={"fsync": "off"}, system_home=folder / "open")
+    server = EmbeddedServer(closed / "home", options={"fsync": "off"}, system_home=folder_of_programs / "open")
     try:
         server.start()
         with connect(server) as connection:
             connection.execute("CREATE TABLE kept (n int)")
-        assert data_of(server).is_relative_to(folder / "open")
+        assert data_of(server).is_relative_to(folder_of_programs / "open")
         server.stop()
         server.start()
         assert value(server, "SELECT count(*) FROM kept") == 0

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +14,9 @@ import pytest
 
 from core.postgres import EmbeddedServer
 from core.tests import interpreters
+from scripts.temporary_server import fastest_place
 
-from .conftest import ROOT, environment
+from .conftest import ROOT, environment, open_folder
 from .first_session import Reader
 from .newcomer import buy_with_a_few_clicks
 from .runs import PATIENCE, Run, alive, eventually, free_port
@@ -49,12 +49,10 @@ class Home:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="dvorik-setup-"))
-    folder.chmod(0o755)
-    made = Home(folder / "a home")
-    yield made
-    made.clear()
-    shutil.rmtree(folder)
+    with open_folder(fastest_place()) as folder:
+        made = Home(folder / "a home")
+        yield made
+        made.clear()
 
 
 @pytest.fixture(scope="module")
