@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import IO, Final
 from core.tests.warm_interpreter import LENGTH, STATUS
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 180.0
 
 
 class Process:
@@ -61,7 +62,8 @@ class Process:
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -110,7 +112,7 @@ def run(
     environment: Mapping[str, str],
     folder: Path = ROOT,
     says: str = "",
-    timeout: float = 60,
+    timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """
     Run it to its end, and keep what it writes.
@@ -125,6 +127,7 @@ def run(
             process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait(_START_SECONDS)
             raise
         written = []
         for file in (stdout, stderr):

@@ -106,7 +106,7 @@ class Stack:
         return self._run("-c", f"import django; django.setup()\n{program}", DJANGO_SETTINGS_MODULE="config.settings")
 
     def _run(self, *arguments: str, **variables: str) -> str:
-        done = interpreters.run(arguments, environment={**self.environment, **variables}, timeout=120)
+        done = interpreters.run(arguments, environment={**self.environment, **variables})
         assert done.returncode == 0, f"{arguments[:2]}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
