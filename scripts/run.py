@@ -6,6 +6,7 @@ It stops what it started and nothing else. Everything it keeps lies in ``DVORIK_
 
 import fcntl
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -47,6 +49,7 @@ class Supervisor:
     stopping: bool = False
     _lock: IO[str] | None = None
     _database_down: bool = False
+    _preparation: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -87,6 +90,8 @@ class Supervisor:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True
+        if self._preparation is not None:
+            self._preparation.terminate()
 
     def _take_lock(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -134,9 +139,15 @@ class Supervisor:
             say(_("Using the database of DATABASE_URL or POSTGRES_HOST."))
         else:
             self._start_database()
-        self._manage("migrate", "--noinput", "--verbosity=0", says=_("Migrating."))
-        self._collect_static()
-        self._manage("load_demo", "--once", says=None)
+        digest = self._digest_of_uncollected_files()
+        collect = ("collectstatic", "--noinput", "--verbosity=0")
+        self._manage(
+            (_("Migrating."), ("migrate", "--noinput", "--verbosity=0")),
+            *([(_("Collecting the static files."), collect)] if digest else []),
+            ("", ("load_demo", "--once")),
+        )
+        if digest:
+            self._stamp.write_text(digest, "ascii")
 
     def _start_database(self) -> None:
         if not self.server.status().initialised:
@@ -148,25 +159,29 @@ class Supervisor:
         self.server.start()
         say(_("PostgreSQL runs already.") if was_running else _("PostgreSQL runs."))
 
-    def _collect_static(self) -> None:
-        stamp = self.home / "static" / ".collected"
+    @property
+    def _stamp(self) -> Path:
+        """Says which static files were collected."""
+        return self.home / "static" / ".collected"
+
+    def _digest_of_uncollected_files(self) -> str | None:
         # What was collected before may lie beside the code, too.
         digest = digest_of_static_files(ROOT, made={self.home, ROOT / "var"})
-        if stamp.exists() and stamp.read_text("ascii") == digest:
-            return
-        self._manage("collectstatic", "--noinput", "--verbosity=0", says=_("Collecting the static files."))
-        stamp.write_text(digest, "ascii")
+        return None if self._stamp.exists() and self._stamp.read_text("ascii") == digest else digest
 
-    def _manage(self, *arguments: str, says: str | None) -> None:
+    def _manage(self, *commands: tuple[str, Sequence[str]]) -> None:
+        """Run commands of ``manage.py``, each with what is said before it."""
+        program = [sys.executable, "-m", "scripts.prepare", json.dumps(commands)]
+        # A group of its own: Ctrl-C stops us after a command is done, and never in the middle of a migration.
+        self._preparation = subprocess.Popen(program, cwd=ROOT, env=self._environment(), start_new_session=True)
         if self.stopping:
+            self._preparation.terminate()
+        code = self._preparation.wait()
+        if self.stopping and code != 0:
             raise CannotRunError(_("Stopped before everything ran."))
-        if says:
-            say(says)
-        command = [sys.executable, "manage.py", *arguments]
-        # A group of its own: Ctrl-C stops us after it is done, and never in the middle of a migration.
-        result = subprocess.run(command, cwd=ROOT, env=self._environment(), start_new_session=True, check=False)
-        if result.returncode != 0:
-            raise CannotRunError(_("`manage.py %(command)s` failed; see above.") % {"command": arguments[0]})
+        if code != 0:
+            failed = commands[code - 1][1][0] if 0 < code <= len(commands) else commands[0][1][0]
+            raise CannotRunError(_("`manage.py %(command)s` failed; see above.") % {"command": failed})
 
     def _start_children(self) -> None:
         logs = self.home / "log"

@@ -43,7 +43,7 @@ def temporary_server() -> Iterator[dict[str, str]]:
 
     Everything is removed at the end, also after SIGTERM.
     """
-    home = Path(tempfile.mkdtemp(prefix="dvorik-", dir=_fastest()))
+    home = Path(tempfile.mkdtemp(prefix="dvorik-", dir=fastest_place()))
     # The server's user, another one when we are root, has to pass through.
     home.chmod(0o711)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -67,7 +67,7 @@ def _lend_to_tests(server: EmbeddedServer) -> None:
         connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(owner))
 
 
-def _fastest() -> Path | None:
+def fastest_place() -> Path | None:
     """Where tables are emptied and filled again the fastest: in memory, if there is room; else wherever files go."""
     is_there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     return MEMORY if is_there and shutil.disk_usage(MEMORY).free > ROOM else None

@@ -6,23 +6,20 @@ import http.client
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection, models, transaction
 
 from billing.tests.races import turn
-from core.tests import application
+from core.tests import application, interpreters
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
+ROOT: Final = interpreters.ROOT
 _SECONDS: Final = 60.0
 
 
@@ -127,10 +124,9 @@ def web_server(*, threads: int = 50, **variables: str) -> Iterator[Server]:
     own = {"LOG_LEVEL": "WARNING", "WEB_WORKERS": "1", "WEB_THREADS": str(threads), **variables}
     # The socket is handed over open, so that nobody can take its port in between.
     with turn(threads), socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn"],
-            cwd=ROOT,
-            env={**environment(), **own, "BIND": f"fd://{listening.fileno()}"},
+        process = interpreters.start(
+            ["-m", "gunicorn", "--config=python:config.gunicorn"],
+            environment={**environment(), **own, "BIND": f"fd://{listening.fileno()}"},
             pass_fds=[listening.fileno()],
         )
         try:
@@ -142,7 +138,7 @@ def web_server(*, threads: int = 50, **variables: str) -> Iterator[Server]:
             process.wait(timeout=_SECONDS)
 
 
-def _until_it_answers(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _until_it_answers(server: Server, process: interpreters.Process) -> None:
     # The socket listens already: the first request waits until a worker takes it.
     assert server.send("GET", "/health", headers={}).status == 200
     assert process.poll() is None

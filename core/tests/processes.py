@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
-from core.tests import application
+from core.tests import application, interpreters
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
+ROOT: Final = interpreters.ROOT
 # What would point a process at another database or change how it serves.
 _FOREIGN: Final = ("REDIS_URL", "BIND", "PORT", "WEB_WORKERS", "WEB_THREADS", "LOG_LEVEL")
 
@@ -38,13 +37,4 @@ def manage(home: Path, *arguments: str, says: str = "") -> subprocess.CompletedP
 
     :param says: what stands on its standard input
     """
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=environment(home),
-        input=says,
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    return interpreters.run(["manage.py", *arguments], environment=environment(home), says=says)

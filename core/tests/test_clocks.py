@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -26,10 +23,10 @@ from core.database_roles import as_owner, grant
 from core.jobs import registry, runner
 from core.models import Job
 from core.operations import clocks
+from core.tests import interpreters
 from core.tests.application import the_role
 from core.tests.racing import race
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 DAY: Final = 86_400
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -296,14 +293,7 @@ class TestProduction:
             "ALLOWED_HOSTS": "dvorik.example",
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            check=False,
-            cwd=ROOT,
-            env={**os.environ, **safe},
-            capture_output=True,
-            text=True,
-        )
+        done = interpreters.run(["-c", program], environment={**os.environ, **safe})
         assert done.stdout.strip() == said, done.stderr
 
 

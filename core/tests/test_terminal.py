@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -17,8 +16,9 @@ from babel.messages.pofile import read_po
 from core import terminal
 from core.postgres import ServerError
 from core.postgres.errors import marked as _
+from core.tests import interpreters
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = interpreters.ROOT
 RUSSIAN: Final = re.compile(r"[а-яё]", re.IGNORECASE)
 
 
@@ -67,13 +67,20 @@ def test_an_error_of_the_server_is_english_until_a_door_translates_it() -> None:
     assert str(ServerError("100% full")) == "100% full"
 
 
+KNOWN: Final = {
+    "PATH": os.defpath,
+    "PYTHONPATH": str(ROOT),
+    "DVORIK_HOME": "/nonexistent",
+    "PYTHONIOENCODING": "utf-8",
+}
+
+
 def ran(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A Python that knows of nothing but its terminal."""
-    known = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DVORIK_HOME": "/nonexistent", "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=known | environment,
+        env=KNOWN | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -96,11 +103,15 @@ def ran(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_commands_speak_the_terminal_s_language(
     arguments: list[str], *, status: int, translated: str, language: str, is_russian: bool
 ) -> None:
-    answer = ran("manage.py", *arguments, LANG=language)
+    answer = interpreters.run(["manage.py", *arguments], environment=KNOWN | {"LANG": language})
     said = answer.stdout + answer.stderr
     assert answer.returncode == status, said
     assert bool(RUSSIAN.search(said)) == is_russian
     assert bool(re.search(translated, said)) != is_russian, said
+
+
+def test_a_python_that_was_just_started_speaks_it_too() -> None:
+    assert RUSSIAN.search(ran("manage.py", "pg", "status", LANG="ru_RU.UTF-8").stderr)
 
 
 def test_make_run_speaks_it_too() -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from accounts.api.authentication import BELIEVED_SECONDS
 from accounts.models import User
@@ -39,9 +40,10 @@ class Asked:
     status: int
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with web_server(threads=8) as made:
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
+    """One for all: whom it has refused, it never sees again."""
+    with django_db_blocker.unblock(), web_server(threads=8) as made:
         yield made
 
 

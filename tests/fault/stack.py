@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -22,8 +21,9 @@ import requests
 from psycopg.conninfo import make_conninfo
 
 from core.postgres import EmbeddedServer
+from core.tests import interpreters
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
+ROOT: Final = interpreters.ROOT
 # What would point the stack at somebody else's server or change what it is.
 _FOREIGN: Final = (
     "DATABASE_URL",
@@ -44,7 +44,7 @@ class Stack:
     home: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="dvorik-fault-")))
     port: int = 0
     api_key: str = ""
-    _web: subprocess.Popen[bytes] | None = None
+    _web: interpreters.Process | None = None
 
     @property
     def server(self) -> EmbeddedServer:
@@ -77,10 +77,9 @@ class Stack:
         scopes = [f"--scope={scope}" for scope in _SCOPES]
         self.api_key = self.manage("create_api_key", "--name=Crash test", *scopes).strip()
         with (self.home / "web.log").open("ab") as log:
-            self._web = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn"],
-                cwd=ROOT,
-                env=self.environment,
+            self._web = interpreters.start(
+                ["-m", "gunicorn", "--config=python:config.gunicorn"],
+                environment=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -107,18 +106,11 @@ class Stack:
         return self._run("-c", f"import django; django.setup()\n{program}", DJANGO_SETTINGS_MODULE="config.settings")
 
     def _run(self, *arguments: str, **variables: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env={**self.environment, **variables},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        done = interpreters.run(arguments, environment={**self.environment, **variables})
         assert done.returncode == 0, f"{arguments[:2]}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def wait_until_healthy(self, seconds: float = 30) -> None:
+    def wait_until_healthy(self, seconds: float = 90) -> None:
         """Wait until the web server and its database answer."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from core.tests import application
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from core.tests import application, interpreters
 
 
 class Worker:
@@ -27,7 +24,7 @@ class Worker:
         self.marks = home / "marks"
         self.log = home / "worker.log"
         self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: interpreters.Process | None = None
         self.marks.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -45,13 +42,11 @@ class Worker:
             "JOBS_WAKE_AGAIN_SECONDS": "1",
             **self._environment,
         }
-        command = [sys.executable, "-m", "celery", "--app=tests.fault.worker_app", "worker", "--beat"]
+        command = ["-m", "celery", "--app=tests.fault.worker_app", "worker", "--beat"]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = interpreters.start(
                 [*command, "--concurrency=2", "--loglevel=INFO"],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
+                environment=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -70,7 +65,7 @@ class Worker:
         found = sorted(path.name.split(".") for path in self.marks.iterdir())
         return [name for name in found if name[: len(words)] == list(words)]
 
-    def until(self, happened: Callable[[], bool], *, seconds: float = 30) -> None:
+    def until(self, happened: Callable[[], bool], *, seconds: float = 90) -> None:
         """Return once something has happened; fail with the worker's log when it does not, or the worker ends."""
         deadline = time.monotonic() + seconds
         while not happened():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -15,7 +14,8 @@ from typing import Final
 
 import psutil
 
-from core.tests.processes import ROOT, environment
+from core.tests import interpreters
+from core.tests.processes import environment
 
 # Longer than stalled requests may hold the server up.
 _PATIENCE_SECONDS: Final = 60
@@ -48,16 +48,15 @@ class WebServer:
     home: Path
     port: int = field(default_factory=_free_port)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: interpreters.Process | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers, be it well or not."""
         (self.home / "static").mkdir()
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn"],
-                cwd=ROOT,
-                env=environment(self.home) | {"PORT": str(self.port)} | dict(self.elsewhere),
+            self._process = interpreters.start(
+                ["-m", "gunicorn", "--config=python:config.gunicorn"],
+                environment=environment(self.home) | {"PORT": str(self.port)} | dict(self.elsewhere),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -11,17 +13,37 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from core.postgres import EmbeddedServer
+from scripts.temporary_server import fastest_place
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+pytest.register_assert_rewrite("tests.setup.first_session", "tests.setup.newcomer")
+
+
+@contextmanager
+def open_folder(place: Path | None) -> Iterator[Path]:
+    """A short path that every user can pass through; pytest's own is closed to the server's user."""
+    path = Path(tempfile.mkdtemp(prefix="dvorik-setup-", dir=place))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short path that every user can pass through; pytest's own is closed to the server's user."""
-    path = Path(tempfile.mkdtemp(prefix="dvorik-setup-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    """Where servers keep their files."""
+    with open_folder(fastest_place()) as path:
+        yield path
+
+
+@pytest.fixture
+def folder_of_programs() -> Iterator[Path]:
+    """Not in memory, where some machines run no programs."""
+    with open_folder(None) as path:
+        yield path
 
 
 @pytest.fixture
@@ -32,16 +54,37 @@ def server(folder: Path) -> Iterator[EmbeddedServer]:
     embedded.stop("immediate")
 
 
+@pytest.fixture(scope="session")
+def home_of_a_server() -> Iterator[Path]:
+    """Where a server was made, had its first start, and stands still: to be copied, which is faster than making one."""
+    with open_folder(fastest_place()) as path:
+        made = EmbeddedServer(path / "home", options={"fsync": "off"})
+        made.start()
+        made.stop()
+        yield made.home
+
+
+@pytest.fixture
+def made(home_of_a_server: Path, server: EmbeddedServer) -> EmbeddedServer:
+    """A server that has run before and does not now; whatever becomes of it, it is gone afterwards."""
+    copy_home(home_of_a_server, server.home)
+    return server
+
+
 @pytest.fixture(scope="module")
-def running() -> Iterator[EmbeddedServer]:
+def running(home_of_a_server: Path) -> Iterator[EmbeddedServer]:
     """A running server that the tests of one module share; they ask it and change nothing."""
-    path = Path(tempfile.mkdtemp(prefix="dvorik-setup-"))
-    path.chmod(0o755)
-    embedded = EmbeddedServer(path / "home", options={"fsync": "off"})
-    embedded.start()
-    yield embedded
-    embedded.stop("immediate")
-    shutil.rmtree(path)
+    with open_folder(fastest_place()) as path:
+        copy_home(home_of_a_server, path / "home")
+        embedded = EmbeddedServer(path / "home", options={"fsync": "off"})
+        embedded.start()
+        yield embedded
+        embedded.stop("immediate")
+
+
+def copy_home(source: Path, target: Path) -> None:
+    """With the owners of the files: the data belongs to the server's user, its folder to whoever made it."""
+    subprocess.run(["cp", "-a", source, target], check=True)
 
 
 def connect(

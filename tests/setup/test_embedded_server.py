@@ -62,17 +62,17 @@ def test_gives_the_application_a_role_that_owns_nothing(running: EmbeddedServer)
             connection.execute("CREATE TABLE of_the_application (id integer)")
 
 
-def test_a_server_of_an_older_release_gets_the_role_at_its_next_start(server: EmbeddedServer) -> None:
-    server.start()
-    state = server.layout.read()
+def test_a_server_of_an_older_release_gets_the_role_at_its_next_start(made: EmbeddedServer) -> None:
+    made.start()
+    state = made.layout.read()
     assert state is not None
-    with connect(server, superuser=True, database="postgres") as superuser:
+    with connect(made, superuser=True, database="postgres") as superuser:
         superuser.execute("DROP ROLE dvorik_app")
-    server.layout.write(replace(state, application_user="", application_password=""))
-    assert server.connection()["user"] == "dvorik"
-    server.start()
-    assert server.connection()["user"] == "dvorik_app"
-    with psycopg.connect(make_conninfo(**server.connection())) as application:
+    made.layout.write(replace(state, application_user="", application_password=""))
+    assert made.connection()["user"] == "dvorik"
+    made.start()
+    assert made.connection()["user"] == "dvorik_app"
+    with psycopg.connect(make_conninfo(**made.connection())) as application:
         assert application.execute("SELECT current_user").fetchone() == ("dvorik_app",)
 
 
@@ -136,33 +136,32 @@ def test_lives_under_any_path(folder: Path, name: str) -> None:
             shutil.rmtree(outside)
 
 
-def test_f13_starts_at_once_after_kill_9(server: EmbeddedServer) -> None:
-    server.start()
-    with connect(server) as connection:
+def test_f13_starts_at_once_after_kill_9(made: EmbeddedServer) -> None:
+    made.start()
+    with connect(made) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
         # A backend that is busy outlives its postmaster for a while and holds the shared memory.
-        os.kill(running_pid(server), signal.SIGKILL)
-        assert not server.status().ready
-        assert server.start()
-    assert value(server, "SELECT n FROM kept") == 7
+        os.kill(running_pid(made), signal.SIGKILL)
+        assert not made.status().ready
+        assert made.start()
+    assert value(made, "SELECT n FROM kept") == 7
 
 
-def test_knows_a_crash_from_a_stop(server: EmbeddedServer) -> None:
-    server.start()
-    process = psutil.Process(running_pid(server))
+def test_knows_a_crash_from_a_stop(made: EmbeddedServer) -> None:
+    made.start()
+    process = psutil.Process(running_pid(made))
     process.kill()
     psutil.wait_procs([process], timeout=10)
-    assert server.status().crashed
-    server.start()
-    server.stop()
-    assert not server.status().crashed
+    assert made.status().crashed
+    made.start()
+    made.stop()
+    assert not made.status().crashed
 
 
 @pytest.fixture
-def stranger(server: EmbeddedServer) -> Iterator[int]:
+def stranger(made: EmbeddedServer) -> Iterator[int]:
     """A living process of the server's own user that is no server; PostgreSQL only believes in those."""
-    server.ensure_initialised()
-    owner = data_of(server).stat()
+    owner = data_of(made).stat()
     switched = os.geteuid() == 0
     user, group = (owner.st_uid, owner.st_gid) if switched else (None, None)
     process = subprocess.Popen(["/bin/sleep", "100"], user=user, group=group)
@@ -182,17 +181,17 @@ def leave_traces_of(pid: int, server: EmbeddedServer) -> None:
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def test_f14_starts_though_its_pid_file_names_another_living_process(server: EmbeddedServer, stranger: int) -> None:
-    leave_traces_of(stranger, server)
-    assert not server.status().running
-    assert server.start()
-    assert value(server, "SELECT 1") == 1
+def test_f14_starts_though_its_pid_file_names_another_living_process(made: EmbeddedServer, stranger: int) -> None:
+    leave_traces_of(stranger, made)
+    assert not made.status().running
+    assert made.start()
+    assert value(made, "SELECT 1") == 1
 
 
-def test_f14_postgres_alone_would_refuse(server: EmbeddedServer, stranger: int) -> None:
+def test_f14_postgres_alone_would_refuse(made: EmbeddedServer, stranger: int) -> None:
     """The negative control: without our look at the process, the stale file stops the start."""
-    leave_traces_of(stranger, server)
-    data = data_of(server)
+    leave_traces_of(stranger, made)
+    data = data_of(made)
     as_last_time = shlex.split((data / "postmaster.opts").read_text())
     refusal = identity.for_existing(data).run(as_last_time, environment=cluster.ENVIRONMENT, timeout=60)
     assert refusal.returncode != 0
@@ -223,12 +222,11 @@ def test_an_initdb_cut_short_is_not_taken_for_a_cluster(server: EmbeddedServer) 
     assert not unfinished.exists()
 
 
-def test_refuses_the_data_of_another_major_version(server: EmbeddedServer) -> None:
-    server.ensure_initialised()
-    version = data_of(server) / "PG_VERSION"
+def test_refuses_the_data_of_another_major_version(made: EmbeddedServer) -> None:
+    version = data_of(made) / "PG_VERSION"
     version.write_text("17\n")
     with pytest.raises(ServerError, match=r"made by PostgreSQL 17, and this release carries 18.*pg dump"):
-        server.start()
+        made.start()
 
 
 def test_shows_the_servers_own_words_when_it_does_not_start(folder: Path) -> None:
@@ -237,12 +235,12 @@ def test_shows_the_servers_own_words_when_it_does_not_start(folder: Path) -> Non
         server.start()
 
 
-def test_finds_its_data_after_its_home_was_moved(server: EmbeddedServer, folder: Path) -> None:
-    server.start()
-    with connect(server) as connection:
+def test_finds_its_data_after_its_home_was_moved(made: EmbeddedServer, folder: Path) -> None:
+    made.start()
+    with connect(made) as connection:
         connection.execute("CREATE TABLE kept (n int)")
-    server.stop()
-    server.home.rename(folder / "elsewhere")
+    made.stop()
+    made.home.rename(folder / "elsewhere")
     moved = EmbeddedServer(folder / "elsewhere", options={"fsync": "off"})
     try:
         moved.start()
@@ -263,13 +261,13 @@ def test_does_not_use_a_socket_folder_that_somebody_else_made(folder: Path) -> N
         taken.unlink()
 
 
-def test_a_copy_of_the_binaries_works_on_its_own(folder: Path) -> None:
-    copied = binaries.copy(binaries.find(), folder)
+def test_a_copy_of_the_binaries_works_on_its_own(folder_of_programs: Path) -> None:
+    copied = binaries.copy(binaries.find(), folder_of_programs)
     for program in ("postgres", "psql", "pg_dump"):
         said = subprocess.run([copied.program(program), "--version"], capture_output=True, text=True, check=True).stdout
         assert "18." in said
-    assert binaries.copy(binaries.find(), folder) == copied
-    assert sorted(path.name for path in folder.iterdir()) == [copied.site.name], "nothing half-made is left"
+    assert binaries.copy(binaries.find(), folder_of_programs) == copied
+    assert sorted(path.name for path in folder_of_programs.iterdir()) == [copied.site.name], "nothing half-made is left"
 
 
 def start_and_ask_as(uid: int, gid: int, home: Path) -> str:
@@ -311,21 +309,23 @@ def test_root_runs_it_as_a_user_of_its_own(running: EmbeddedServer) -> None:
 
 
 @as_root
-def test_root_keeps_the_data_elsewhere_when_its_home_is_closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = folder / "closed"
+def test_root_keeps_the_data_elsewhere_when_its_home_is_closed(
+    folder_of_programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = folder_of_programs / "closed"
     closed.mkdir(mode=0o700)
-    (folder / "open").mkdir(mode=0o755)
+    (folder_of_programs / "open").mkdir(mode=0o755)
     # Programs that the server's user cannot reach are copied to where it can.
     unreachable = binaries.copy(binaries.find(), closed)
     (unreachable.site / binaries.PACKAGE / "__init__.py").touch()
     monkeypatch.syspath_prepend(unreachable.site)
     assert binaries.find() == unreachable
-    server = EmbeddedServer(closed / "home", options={"fsync": "off"}, system_home=folder / "open")
+    server = EmbeddedServer(closed / "home", options={"fsync": "off"}, system_home=folder_of_programs / "open")
     try:
         server.start()
         with connect(server) as connection:
             connection.execute("CREATE TABLE kept (n int)")
-        assert data_of(server).is_relative_to(folder / "open")
+        assert data_of(server).is_relative_to(folder_of_programs / "open")
         server.stop()
         server.start()
         assert value(server, "SELECT count(*) FROM kept") == 0
@@ -347,8 +347,7 @@ def test_an_ordinary_user_runs_it_and_root_may_look_after_it(folder: Path) -> No
 
 
 @as_root
-def test_an_ordinary_user_is_told_whose_server_it_is(server: EmbeddedServer) -> None:
-    server.ensure_initialised()
+def test_an_ordinary_user_is_told_whose_server_it_is(made: EmbeddedServer) -> None:
     nobody = pwd.getpwnam("nobody")
-    said = start_and_ask_as(nobody.pw_uid, nobody.pw_gid, server.home)
+    said = start_and_ask_as(nobody.pw_uid, nobody.pw_gid, made.home)
     assert "belongs to another user: run this as that user or as root" in said

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
 from config.environment import env
+from core.tests import interpreters
 
 from .conftest import ROOT
 
@@ -19,11 +20,12 @@ SAFE = {"SECRET_KEY": "0123456789" * 5, "ALLOWED_HOSTS": "office.example", "DEBU
 NOT_OURS = {"DJANGO_SETTINGS_MODULE", "LANGUAGE", "PATH", "PYTHONPATH", "PYTHONWARNINGS"}
 
 
+KNOWN = {"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "config.settings", "DVORIK_HOME": "/nonexistent"}
+
+
 def settings_with(**variables: str) -> subprocess.CompletedProcess[str]:
     """Load the settings in a process whose environment holds nothing else."""
-    command = [sys.executable, "-c", "import django; django.setup(); print('fine')"]
-    known = {"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "config.settings", "DVORIK_HOME": "/nonexistent"}
-    return subprocess.run(command, cwd=ROOT, env=known | variables, capture_output=True, text=True, check=False)
+    return interpreters.run(["-c", "import django; django.setup(); print('fine')"], environment=KNOWN | variables)
 
 
 def test_needs_no_variable_at_all() -> None:
@@ -51,25 +53,39 @@ def test_production_starts_when_it_is_safe() -> None:
     assert settings_with(ENV="production", **SAFE).stdout == "fine\n"
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "named"),
-    [
-        ("SECRET_KEY", "", "SECRET_KEY is the default one"),
-        ("SECRET_KEY", "short", "SECRET_KEY is the default one or shorter than 50"),
-        ("SECRET_KEY_FALLBACKS", "0123456789" * 5 + ",short", "SECRET_KEY_FALLBACKS is the default one or shorter"),
-        ("DEBUG", "true", "DEBUG is on"),
-        ("ALLOWED_HOSTS", "office.example,*", "ALLOWED_HOSTS is empty or a wildcard"),
-        ("BOT_TOKEN", environment.DUMMY_BOT_TOKEN, "BOT_TOKEN is the dummy one"),
-        ("BEHIND_TLS_PROXY", "true", "BEHIND_TLS_PROXY needs TRUSTED_PROXIES"),
-        ("WEBHOOK_ALLOW_HTTP", "true", "WEBHOOK_ALLOW_HTTP or WEBHOOK_ALLOW_PRIVATE is on"),
-        ("WEBHOOK_ALLOW_PRIVATE", "true", "WEBHOOK_ALLOW_HTTP or WEBHOOK_ALLOW_PRIVATE is on"),
-    ],
-)
+# Each with what is said of it.
+UNSAFE = [
+    ("SECRET_KEY", "", "SECRET_KEY is the default one"),
+    ("SECRET_KEY", "short", "SECRET_KEY is the default one or shorter than 50"),
+    ("SECRET_KEY_FALLBACKS", "0123456789" * 5 + ",short", "SECRET_KEY_FALLBACKS is the default one or shorter"),
+    ("DEBUG", "true", "DEBUG is on"),
+    ("ALLOWED_HOSTS", "office.example,*", "ALLOWED_HOSTS is empty or a wildcard"),
+    ("BOT_TOKEN", environment.DUMMY_BOT_TOKEN, "BOT_TOKEN is the dummy one"),
+    ("BEHIND_TLS_PROXY", "true", "BEHIND_TLS_PROXY needs TRUSTED_PROXIES"),
+    ("WEBHOOK_ALLOW_HTTP", "true", "WEBHOOK_ALLOW_HTTP or WEBHOOK_ALLOW_PRIVATE is on"),
+    ("WEBHOOK_ALLOW_PRIVATE", "true", "WEBHOOK_ALLOW_HTTP or WEBHOOK_ALLOW_PRIVATE is on"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "named"), UNSAFE)
 def test_production_refuses_to_start_and_says_which(variable: str, value: str, named: str) -> None:
     refused = settings_with(ENV="production", **SAFE | {variable: value})
     assert refused.returncode == 1
     assert f"ENV=production refuses to start: {named}" in refused.stderr
-    assert settings_with(**SAFE | {variable: value}).stdout == "fine\n", "only production is that strict"
+
+
+def test_a_python_that_was_just_started_refuses_as_well() -> None:
+    command = [sys.executable, "manage.py", "check"]
+    unsafe = KNOWN | SAFE | {"ENV": "production", "DEBUG": "true"}
+    refused = subprocess.run(command, cwd=ROOT, env=unsafe, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "ENV=production refuses to start: DEBUG is on" in refused.stderr
+
+
+@pytest.mark.parametrize("secret_key", [value for variable, value, _named in UNSAFE if variable == "SECRET_KEY"])
+def test_only_production_is_that_strict(secret_key: str) -> None:
+    unsafe = {variable: value for variable, value, _named in UNSAFE}
+    assert settings_with(**SAFE | unsafe | {"SECRET_KEY": secret_key}).stdout == "fine\n"
 
 
 def test_production_names_everything_that_is_wrong_at_once() -> None:

@@ -7,28 +7,34 @@ from pathlib import Path
 import pytest
 
 from core.postgres import EmbeddedServer
+from core.tests import interpreters
 
 from .conftest import ROOT, environment
 
 pytestmark = pytest.mark.setup
 
 
-def manage(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def typed(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """With pipes, as a script types it: the command is over once they are closed, also by what it has started."""
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(home), capture_output=True, text=True, check=False)
 
 
+def manage(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return interpreters.run(["manage.py", *arguments], environment=environment(home))
+
+
 def test_looks_after_the_server_from_the_shell(server: EmbeddedServer) -> None:
     home = server.home
-    never = manage(home, "pg", "status")
+    never = typed(home, "pg", "status")
     assert (never.returncode, never.stderr) == (
         3,
         "CommandError: No server was made yet: run `python manage.py pg start`\n",
     )
-    assert manage(home, "pg", "start").stdout == "PostgreSQL runs.\n"
+    assert typed(home, "pg", "start").stdout == "PostgreSQL runs.\n"
     assert manage(home, "pg", "start").stdout == "PostgreSQL runs already.\n"
     assert "and answers.\n" in manage(home, "pg", "status").stdout
-    who = manage(home, "pg", "psql", "--", "-Atc", "SELECT current_user || ' of ' || current_database()")
+    who = typed(home, "pg", "psql", "--", "-Atc", "SELECT current_user || ' of ' || current_database()")
     assert who.stdout == "dvorik_app of dvorik\n"
     assert manage(home, "pg", "psql", "--owner", "--", "-Atc", "SELECT current_user").stdout == "dvorik\n"
     assert manage(home, "pg", "psql", "--superuser", "--", "-Atc", "SELECT current_user").stdout == "postgres\n"

@@ -1,184 +1,144 @@
 """``make run``, from the first start to the last process gone."""
 
+import json
 import os
-import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from core.postgres import EmbeddedServer
+from core.tests import interpreters
+from scripts.temporary_server import fastest_place
 
-from .conftest import ROOT, environment
+from .conftest import ROOT, environment, open_folder
+from .first_session import Reader
+from .newcomer import buy_with_a_few_clicks
+from .runs import PATIENCE, Run, alive, eventually, free_port
 
-# One start loads the demo data, too; on a busy machine that takes its time.
-pytestmark = [pytest.mark.setup, pytest.mark.timeout(240)]
-PATIENCE = 90.0
-
-
-def eventually(what: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until something another process does has come true."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.05)
+pytestmark = [pytest.mark.setup, pytest.mark.timeout(900)]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+class Home:
+    """An installation, which one run after another finds as the last one left it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._port = path, free_port()
+        self._runs: list[Run] = []
+
+    @property
+    def server(self) -> EmbeddedServer:
+        return EmbeddedServer(self.path)
+
+    def start(self) -> Run:
+        self._runs.append(Run(self.path, self._port))
+        return self._runs[-1]
+
+    def clear(self) -> None:
+        """Whatever has happened, nothing outlives the tests."""
+        for run in self._runs:
+            if run.process.poll() is None:
+                run.stop()
+        self.server.stop("immediate")
 
 
-def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still do something: an orphan that has ended stays in the list until somebody reaps it."""
-    ended = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
-    found = []
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            if process.is_running() and process.status() not in ended:
-                found.append(process)
-    return found
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    with open_folder(fastest_place()) as folder:
+        made = Home(folder / "a home")
+        yield made
+        made.clear()
 
 
-class Run:
-    """One run of the supervisor, its output in a file."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
-        self.output = home.parent / f"output-{time.monotonic_ns()}"
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "scripts.run"],
-                cwd=ROOT,
-                env=environment(home) | {"PORT": str(port)},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def said(self) -> str:
-        return self.output.read_text("utf-8")
-
-    def ready(self) -> "Run":
-        eventually(lambda: "Ctrl-C stops it" in self.said() or self.process.poll() is not None)
-        assert self.process.poll() is None, self.said()
-        return self
-
-    def healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def child(self, program: str) -> psutil.Process:
-        found = [child for child in psutil.Process(self.process.pid).children() if program in " ".join(child.cmdline())]
-        assert len(found) == 1
-        return found[0]
-
-    def credentials(self) -> list[str]:
-        return re.findall(r"^Demo .*: (.+)$", self.said(), flags=re.MULTILINE)[-2:]
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+@pytest.fixture(scope="module")
+def first(home: Home) -> Run:
+    """The first run: it makes everything. Most tests ask it; the last one kills it."""
+    return home.start().ready()
 
 
-@pytest.fixture
-def start(folder: Path) -> Iterator[Callable[[], Run]]:
-    """Starts runs that share one home; whatever happens, none of them outlives the test."""
-    runs: list[Run] = []
-    port = free_port()
-
-    def begin() -> Run:
-        runs.append(Run(folder / "a home", port))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        if run.process.poll() is None:
-            run.stop()
-    EmbeddedServer(folder / "a home").stop("immediate")
+@pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("bash")), reason="the README's session needs curl and bash"
+)
+def test_the_readme_s_first_session_works_as_it_is_written(first: Run, tmp_path: Path) -> None:
+    Reader(first, tmp_path).works_through_it()
 
 
-def test_runs_recovers_stops_is_killed_and_finds_everything_as_it_was(start: Callable[[], Run], folder: Path) -> None:
-    server = EmbeddedServer(folder / "a home")
-    first = start().ready()
-    assert first.healthy()
-    login, key = first.credentials()
+def test_a_newcomer_buys_a_package_with_a_few_clicks(first: Run) -> None:
+    buy_with_a_few_clicks(first)
 
-    second = start()
+
+def test_a_second_run_says_that_there_is_a_first(first: Run, home: Home) -> None:
+    second = home.start()
     assert second.process.wait(PATIENCE) == 1
-    assert f"Dvorik runs already with {folder / 'a home'} (process {first.process.pid}," in second.said()
+    assert f"Dvorik runs already with {home.path} (process {first.process.pid}," in second.said()
     assert first.healthy()
 
-    beside = [sys.executable, "manage.py", "migrate", "--check"]
-    subprocess.run(beside, cwd=ROOT, env=environment(first.home), check=True, timeout=PATIENCE)
 
-    # A command speaks to the same made-up services.
+def test_commands_work_beside_it_and_speak_to_the_same_made_up_services(first: Run) -> None:
     where = "from django.conf import settings; print(settings.YOOKASSA_API_BASE)"
-    asked = [sys.executable, "manage.py", "shell", "--no-imports", "--command", where]
-    assert (
-        f"http://127.0.0.1:{first.port + 100}/yookassa/v3"
-        in subprocess.run(
-            asked, cwd=ROOT, env=environment(first.home), check=True, timeout=PATIENCE, capture_output=True, text=True
-        ).stdout
-    )
+    for command, said in (
+        (["migrate", "--check"], ""),
+        (["shell", "--no-imports", "--command", where], f"http://127.0.0.1:{first.port + 100}/yookassa/v3"),
+    ):
+        done = interpreters.run(["manage.py", *command], environment=environment(first.home))
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
 
-    # Whoever dies is started again.
+
+def test_whoever_dies_is_started_again(first: Run, home: Home) -> None:
     first.child("gunicorn").kill()
     eventually(lambda: "The web server died (signal SIGKILL) and was started again" in first.said())
     eventually(first.healthy)
-    pid = server.status().pid
+    pid = home.server.status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: "PostgreSQL runs again." in first.said())
     eventually(first.healthy)
 
-    # A worker that hangs does not keep the others from stopping.
+
+def test_is_killed_and_stopped_and_finds_everything_as_it_was(first: Run, home: Home) -> None:
+    # A supervisor that is killed leaves no orphans, and its database to the next.
     family = first.family()
     assert len(family) >= 5
-    first.child("celery").suspend()
-    assert first.stop(signal.SIGINT) == 0
-    assert "The worker did not stop within 12 s and was killed." in first.said()
+    first.stop(signal.SIGKILL)
     eventually(lambda: not alive(family))
-    assert not server.status().running
+    assert home.server.status().running, "nothing but the supervisor knew that it was to stop it"
+    last = home.start().ready()
+    assert last.credentials() == first.credentials()
+    assert "Collecting" not in last.said()
+
+    # A worker that hangs does not keep the others from stopping.
+    family = last.family()
+    assert len(family) >= 5
+    last.child("celery").suspend()
+    assert last.stop(signal.SIGINT) == 0
+    assert "The worker did not stop within 12 s and was killed." in last.said()
+    eventually(lambda: not alive(family))
+    assert not home.server.status().running
+    assert not (home.path / "made-up.env").exists()
 
     # What somebody else started is left alone, and everything is as it was.
-    server.start()
-    again = start().ready()
-    assert again.credentials() == [login, key]
-    assert "Collecting" not in again.said()
+    home.server.start()
+    again = home.start().ready()
+    assert again.credentials() == first.credentials()
     assert again.stop() == 0
-    assert not (again.home / "made-up.env").exists()
-    assert server.status().ready
-    server.stop()
+    assert not (home.path / "made-up.env").exists()
+    assert home.server.status().ready
+    home.server.stop()
 
-    # A supervisor that is killed leaves no orphans, and its database to the next.
-    killed = start().ready()
-    family = killed.family()
-    killed.stop(signal.SIGKILL)
-    eventually(lambda: not alive(family))
-    assert server.status().running, "nothing but the supervisor knew that it was to stop it"
-    last = start().ready()
-    last.stop()
-    assert not server.status().running
+    # What a run started itself is stopped with it, and be it that it stops before everything ran.
+    brief = home.start()
+    eventually(lambda: "PostgreSQL runs." in brief.said())
+    assert brief.stop() == int("Stopped before everything ran." in brief.said())
+    assert not home.server.status().running
 
 
-def test_says_which_port_is_taken(start: Callable[[], Run], folder: Path) -> None:
+def test_says_which_port_is_taken(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -196,3 +156,12 @@ def test_refuses_what_is_no_port(folder: Path, port: str) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == f"PORT is {port!r}; it must be a number from 1 to 65535\n"
     assert not (folder / "home").exists()
+
+
+def test_prepares_with_several_commands_and_says_which_failed(folder: Path) -> None:
+    commands = [("One.", ["diffsettings"]), ("Two.", ["pg", "status"]), ("Three.", ["diffsettings"])]
+    asked = ["-m", "scripts.prepare", json.dumps(commands)]
+    prepared = interpreters.run(asked, environment=environment(folder / "home"))
+    assert prepared.returncode == 2
+    assert "No server was made yet" in prepared.stderr
+    assert [line for line in prepared.stdout.splitlines() if line in {"One.", "Two.", "Three."}] == ["One.", "Two."]
