@@ -26,6 +26,8 @@ from core.tests.made_once import made_once
 from tests.fuzz.documents import document_of, within_a_transaction
 from tests.fuzz.house import House, furnished
 
+pytestmark = pytest.mark.matrix
+
 SEED: Final = int(os.environ.get("FUZZ_SEED") or 20260131)
 EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES") or 15)
 

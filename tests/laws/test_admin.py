@@ -39,6 +39,8 @@ from messaging.models import BotPause, BotUpdate
 from tests.laws.admin_pages import MAKERS, PAGES, Model, as_stored, name
 from tests.laws.house import house_models
 
+pytestmark = pytest.mark.matrix
+
 # Three of them are the figures in the sidebar.
 MOST_QUERIES_OF_A_LIST: Final = 12
 # Further rows, in which a query for each of them would show.

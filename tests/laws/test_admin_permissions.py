@@ -41,6 +41,8 @@ from tests.laws.admin_rows import (
     row_of,
 )
 
+pytestmark = pytest.mark.matrix
+
 
 def addresses(patterns: Any = None, before: str = "") -> Iterator[tuple[str, str]]:
     """The name and the path of every address of the site."""

@@ -26,6 +26,8 @@ from tests.laws.callers import World, ask, furnished, in_session, key, owner_of
 from tests.laws.house import house_models
 from tests.laws.test_permissions import MATRIX, OPEN, PEOPLE
 
+pytestmark = pytest.mark.matrix
+
 KEPT: Final = Path(__file__).with_name("answers.txt")
 HEADER: Final = """\
 What the API tells whom: for each route, the names in its answer, by caller.

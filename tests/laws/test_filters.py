@@ -27,6 +27,8 @@ from tests.laws.routes import routes, view_of
 from tests.laws.test_mass_assignment import FIELDS
 from tests.laws.test_permissions import MATRIX, PEOPLE
 
+pytestmark = pytest.mark.matrix
+
 READING: Final = [route for route in routes() if route.startswith("GET /api/v1/")]
 # What other frameworks order, narrow, choose columns and name aliases by.
 _OF_OTHERS: Final = (

@@ -17,6 +17,8 @@ from core.tests.operators import Operator
 from tests.laws.admin_pages import MAKERS, PAGES, deeds_of, name
 from tests.laws.routes import routes
 
+pytestmark = pytest.mark.matrix
+
 # Written out once more, so that loosening one takes two edits and a look at both.
 ANSWERS: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 DOCS: Final = (

@@ -25,7 +25,7 @@ from core.admin.display import list_url
 from core.tests.operators import Operator
 from tests.laws.routes import routes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.matrix, pytest.mark.django_db]
 
 # Of the processor, so that what else the machine does is not measured.
 MOST_SECONDS: Final = 0.3

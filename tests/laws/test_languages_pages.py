@@ -23,6 +23,8 @@ from tests.laws.admin_pages import MAKERS, PAGES, deeds_of, name
 from tests.laws.languages import FOREIGN
 from tests.laws.languages_of_pages import Without, data, texts_of
 
+pytestmark = pytest.mark.matrix
+
 # Django's answers in tests have more than their class says.
 Answer = Any
 Page = tuple[str, Answer]

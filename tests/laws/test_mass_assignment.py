@@ -30,6 +30,8 @@ from tests.laws.house import house_models
 from tests.laws.routes import routes, view_of
 from tests.laws.test_permissions import MATRIX, OPEN, PEOPLE
 
+pytestmark = pytest.mark.matrix
+
 # What no body of the API has a field for, whoever sends it.
 NEVER: Final = frozenset(
     {

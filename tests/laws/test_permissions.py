@@ -31,6 +31,8 @@ from tests.laws.callers import (
 )
 from tests.laws.routes import METHODS, routes
 
+pytestmark = pytest.mark.matrix
+
 OPEN: Final = frozenset({"everybody"})
 READ: Final = frozenset({"billing:read", "staff"})
 WRITE: Final = frozenset({"billing:write"})
