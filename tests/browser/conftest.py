@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
-from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -124,27 +121,21 @@ class Office:
 
 
 @pytest.fixture(scope="session")
-def told_before(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Where the workers keep the demo's rows, once one of them has had them made."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own if worker_id == "master" else own.parent) / "demo-rows"
-    folder.mkdir(exist_ok=True)
-    return folder
+def told_before() -> dict[tuple[str, ...], KeptRows]:
+    """The demo's rows, once they were made, by the furniture to which they refer."""
+    return {}
 
 
 @pytest.fixture
-def demo_rows(transactional_db: None, told_before: Path) -> None:
+def demo_rows(transactional_db: None, told_before: dict[tuple[str, ...], KeptRows]) -> None:
     """The demo's two months of history."""
-    kept = told_before / f"{sha256(repr(furniture_fingerprint()).encode()).hexdigest()}.json"
-    # Its story is told by another clock, which only the owner can set. Whoever comes second waits until it is told.
-    with as_owner(), (told_before / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if kept.exists():
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            KeptRows.loads(kept.read_bytes()).put_back()
+    # Its story is told by another clock, which only the owner can set.
+    with as_owner():
+        if kept := told_before.get(furniture := furniture_fingerprint()):
+            kept.put_back()
         else:
             demo.load(password=PASSWORD, keep=forget)
-            kept.write_bytes(KeptRows.of_now().dumps())
+            told_before[furniture] = KeptRows.of_now()
 
 
 @pytest.fixture(scope="package")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,17 +33,6 @@ class KeptRows:
                     tables[table] = rows
             cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL")
             return cls(tables, dict(cursor.fetchall()))
-
-    @classmethod
-    def loads(cls, written: bytes) -> KeptRows:
-        """What :meth:`dumps` has written."""
-        read = json.loads(written)
-        return cls({table: rows.encode() for table, rows in read["tables"].items()}, read["sequences"])
-
-    def dumps(self) -> bytes:
-        """To be kept in a file: COPY writes text, in UTF-8."""
-        tables = {table: rows.decode() for table, rows in self.tables.items()}
-        return json.dumps({"tables": tables, "sequences": self.sequences}).encode()
 
     def put_back(self) -> None:
         """Into tables that are empty. No trigger fires: what they would write is among the rows."""
