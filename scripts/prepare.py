@@ -50,6 +50,7 @@ class Preparation:
                 print(ended.code, file=sys.stderr)
             return not ended.code
         except Exception:
+            # Shown as a process of its own would show it, and failed like one.
             traceback.print_exc()
             return False
         return True
