@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from billing import errors
-from billing.models import Invoice, Wallet
+from billing.models import Invoice
+from billing.queries.owners import wallet_id_of
 
 
 def list_invoices(
@@ -27,10 +28,9 @@ def list_invoices(
     """
     invoices = Invoice.objects.select_related("wallet", "tariff", "promo_code")
     for owner in {each for each in (user_id, only_of) if each is not None}:
-        # A scalar subquery: the wallet is found first, and its invoices come in order from their own index.
-        invoices = invoices.filter(wallet_id=Wallet.objects.filter(user_id=owner).values("pk")[:1])
+        invoices = invoices.filter(wallet_id=wallet_id_of(user_id=owner))
     if company_id is not None:
-        invoices = invoices.filter(wallet_id=Wallet.objects.filter(company_id=company_id).values("pk")[:1])
+        invoices = invoices.filter(wallet_id=wallet_id_of(company_id=company_id))
     if status is not None:
         invoices = invoices.filter(status=status)
     return invoices

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from billing import errors
-from billing.models import Payment, PaymentEvent, Wallet
+from billing.models import Payment, PaymentEvent
+from billing.queries.owners import wallet_id_of
 from billing.rules.payment_events import Fact, Kind
 from core.money import Money
 
@@ -24,9 +25,9 @@ def list_payments(
     """
     payments = Payment.objects.select_related("invoice__wallet")
     if user_id is not None:
-        payments = payments.filter(invoice__wallet_id=Wallet.objects.filter(user_id=user_id).values("pk")[:1])
+        payments = payments.filter(invoice__wallet_id=wallet_id_of(user_id=user_id))
     if company_id is not None:
-        payments = payments.filter(invoice__wallet_id=Wallet.objects.filter(company_id=company_id).values("pk")[:1])
+        payments = payments.filter(invoice__wallet_id=wallet_id_of(company_id=company_id))
     if status is not None:
         payments = payments.filter(status=status)
     return payments

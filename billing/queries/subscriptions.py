@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 
 from billing import errors
-from billing.models import Invoice, Subscription, SubscriptionPeriod, Wallet
+from billing.models import Invoice, Subscription, SubscriptionPeriod
 from billing.models.subscription import LIVE
+from billing.queries.owners import wallet_id_of
 from billing.rules.periods import Stretch
 from core.money import Money
 
@@ -33,11 +34,10 @@ def list_subscriptions(
     found = Subscription.objects.select_related("wallet", "tariff", "next_tariff").prefetch_related(
         Prefetch("periods", queryset=periods)
     )
-    # Scalar subqueries: the wallet is found first, and its subscriptions come in order from their own index.
     for owner in {each for each in (user_id, only_of) if each is not None}:
-        found = found.filter(wallet_id=Wallet.objects.filter(user_id=owner).values("pk")[:1])
+        found = found.filter(wallet_id=wallet_id_of(user_id=owner))
     if company_id is not None:
-        found = found.filter(wallet_id=Wallet.objects.filter(company_id=company_id).values("pk")[:1])
+        found = found.filter(wallet_id=wallet_id_of(company_id=company_id))
     if status is not None:
         found = found.filter(status=status)
     return found

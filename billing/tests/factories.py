@@ -190,7 +190,7 @@ class PaymentFactory(factory.django.DjangoModelFactory[Payment]):
 
     invoice = factory.SubFactory(InvoiceFactory)
     provider = "manual"
-    provider_payment_id = factory.Sequence(lambda n: f"receipt-{n}")
+    provider_payment_id = factory.Sequence(lambda n: f"made-receipt-{n}")
     amount = factory.LazyAttribute(lambda row: Money(row.invoice.amount, row.invoice.currency))
     key = factory.LazyFunction(new_key)
 

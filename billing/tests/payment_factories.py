@@ -73,7 +73,7 @@ class DisputeFactory(factory.django.DjangoModelFactory[Dispute]):
         model = Dispute
 
     invoice = factory.SubFactory(InvoiceFactory)
-    provider_dispute_id = factory.Sequence(lambda n: f"dispute-{n}")
+    provider_dispute_id = factory.Sequence(lambda n: f"made-dispute-{n}")
 
     @classmethod
     def _create(cls, model_class: type[Dispute], *args: Any, **kwargs: Any) -> Dispute:
