@@ -31,7 +31,7 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
     class Meta:
         model = User
 
-    telegram_id = factory.Sequence(lambda n: 700_000_000 + n)
+    telegram_id = factory.Sequence(lambda n: 710_000_000 + n)
     username = factory.Sequence(lambda n: f"customer_{n}")
     first_name = factory.Sequence(lambda n: f"Customer {n}")
 

@@ -9,7 +9,7 @@ class AdminAlertFactory(factory.django.DjangoModelFactory[AdminAlert]):
     class Meta:
         model = AdminAlert
 
-    fingerprint = factory.Sequence(lambda n: f"test.trouble:{n}")
+    fingerprint = factory.Sequence(lambda n: f"test.made:{n}")
     title = "Something needs a look"
 
 
@@ -20,7 +20,7 @@ class AuditLogFactory(factory.django.DjangoModelFactory[AuditLog]):
     actor = factory.LazyFunction(lambda: {"kind": "system", "id": "", "label": "system"})
     action = "test.thing.done"
     entity_type = "test.thing"
-    entity_id = factory.Sequence(str)
+    entity_id = factory.Sequence(lambda n: f"made-{n}")
 
 
 class SealFactory(factory.django.DjangoModelFactory[Seal]):
