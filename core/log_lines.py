@@ -1,8 +1,8 @@
 """
-A logging handler that writes lines to a stream in a thread of its own, so that a pipe that nobody reads, or a disk that
-is slow, holds up no request.
+A logging handler that writes lines in a thread of its own, so that a pipe that nobody reads, or a disk that is slow,
+holds up no request.
 
-What does not fit into its queue is dropped and counted, and the count is written when the stream takes lines again.
+What does not fit into its queue is dropped and counted, and the count is written when lines are taken again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import logging
 import os
 import queue
-import sys
 import threading
-from typing import Final, TextIO
+from typing import Final
 
+STANDARD_ERROR: Final = 2
 QUEUED: Final = 5_000
 # How long the end of the process waits for what is queued.
 _LAST_SECONDS: Final = 2.0
@@ -22,15 +22,15 @@ _LAST_SECONDS: Final = 2.0
 
 class LineHandler(logging.Handler):
     """
-    :param stream: where lines go; standard error by default
+    :param descriptor: where lines go; standard error by default
     :param queued: how many lines wait at most
     """
 
     def __init__(
-        self, level: int | str = logging.NOTSET, *, stream: TextIO | None = None, queued: int = QUEUED
+        self, level: int | str = logging.NOTSET, *, descriptor: int = STANDARD_ERROR, queued: int = QUEUED
     ) -> None:
         super().__init__(level)
-        self._stream = stream or sys.stderr
+        self._descriptor = descriptor
         self._size = queued
         self._begin()
         # A forked process has the parent's queue and none of its threads.
@@ -81,10 +81,13 @@ class LineHandler(logging.Handler):
             self._queue.task_done()
 
     def _write(self, line: str) -> None:
+        # Past Python's stream: it holds a lock while it writes, and a process that is forked meanwhile, as a web
+        # server's workers are, would keep it for ever and hang where it flushes the same stream.
+        left = f"{line}\n".encode(errors="backslashreplace")
         try:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
-        except (OSError, ValueError):
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:
             # Nobody is there to read, and nowhere is left to say so.
             return
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
+from select import select
 from typing import TextIO
 
 import pytest
@@ -37,10 +39,29 @@ def drained(read: int, until: str) -> list[str]:
     return text.splitlines()
 
 
+def is_full(write: int) -> bool:
+    return not select([], [write], [], 0)[1]
+
+
+def forked_flush(stream: TextIO, *, seconds: float) -> bool:
+    """Whether a forked process can flush the stream, as it does where it sets up its own logging."""
+    child = os.fork()
+    if child == 0:
+        stream.flush()
+        os._exit(0)
+    ended = os.pidfd_open(child)
+    try:
+        return bool(select([ended], [], [], seconds)[0])
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(ended)
+
+
 class TestAPipeThatNobodyReads:
     def test_holds_up_nobody_and_is_told_how_much_it_lost(self, pipe: tuple[int, TextIO]) -> None:
         read, stream = pipe
-        handler = LineHandler(stream=stream, queued=100)
+        handler = LineHandler(descriptor=stream.fileno(), queued=100)
         for number in range(1000):
             handler.emit(record(f"{number} {KILOBYTE}"))
         read_back: list[str] = []
@@ -75,22 +96,47 @@ class TestAPipeThatNobodyReads:
         writer.join()
 
 
+class TestAForkInTheMiddleOfALine:
+    """More than a pipe takes: whoever writes it is in the middle of it while nobody reads."""
+
+    LONG = "x" * 200_000
+
+    def test_does_not_hang_at_the_stream(self, pipe: tuple[int, TextIO]) -> None:
+        read, stream = pipe
+        handler = LineHandler(descriptor=stream.fileno())
+        handler.emit(record(self.LONG))
+        while not is_full(stream.fileno()):
+            pass
+        assert forked_flush(stream, seconds=30)
+        handler.emit(record("the last"))
+        assert drained(read, "the last") == [self.LONG, "the last"]
+
+    def test_would_hang_if_the_line_were_written_to_the_stream(self, pipe: tuple[int, TextIO]) -> None:
+        # The control: Python's stream holds its lock while it writes.
+        read, stream = pipe
+        writer = threading.Thread(target=lambda: print(self.LONG, file=stream, flush=True))
+        writer.start()
+        while not is_full(stream.fileno()):
+            pass
+        assert not forked_flush(stream, seconds=1)
+        drained(read, "\n")
+        writer.join()
+
+
 def test_a_stream_that_is_gone_is_passed_over() -> None:
     read, write = os.pipe()
     os.close(read)
     stream = os.fdopen(write, "w")
-    handler = LineHandler(stream=stream)
+    handler = LineHandler(descriptor=stream.fileno())
     handler.emit(record("nobody hears this"))
     handler.flush()
     assert handler.dropped == 0
-    # What is left in the stream's buffer cannot be written either.
-    with pytest.raises(BrokenPipeError):
-        stream.close()
+    stream.close()
 
 
 def test_lines_keep_their_order_and_a_child_process_writes_its_own(pipe: tuple[int, TextIO]) -> None:
     read, stream = pipe
-    handler = LineHandler(stream=stream)
+    handler = LineHandler(descriptor=stream.fileno())
     for number in range(50):
         handler.emit(record(str(number)))
     handler.flush()
