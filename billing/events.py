@@ -18,6 +18,8 @@ invoice_paid = Signal()
 
 # kwargs: payment_id: UUID, refund_id: UUID
 payment_refunded = Signal()
+# kwargs: payment_id: UUID, refund_id: UUID
+payment_refund_failed = Signal()
 # kwargs: payment_id: UUID, dispute_id: UUID
 payment_disputed = Signal()
 # kwargs: type: str (``subscription.started``), subscription_id, wallet_id: UUID, and what else the type has, ids only
@@ -32,6 +34,12 @@ def announce_invoice_paid(invoice_id: UUID) -> None:
 def announce_payment_refunded(payment_id: UUID, refund_id: UUID) -> None:
     """Tell listeners, once the transaction has committed, that money went back."""
     transaction.on_commit(lambda: payment_refunded.send(sender="billing", payment_id=payment_id, refund_id=refund_id))
+
+
+def announce_payment_refund_failed(payment_id: UUID, refund_id: UUID) -> None:
+    """Tell listeners, once the transaction has committed, that money which had gone back is here again."""
+    told = {"payment_id": payment_id, "refund_id": refund_id}
+    transaction.on_commit(lambda: payment_refund_failed.send(sender="billing", **told))
 
 
 def announce_payment_disputed(payment_id: UUID, dispute_id: UUID) -> None:

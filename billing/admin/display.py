@@ -61,6 +61,7 @@ _TONES: Final[Mapping[str, Tone]] = {
 _TONES_OF_EVENTS: Final[Mapping[str, Tone]] = {
     PaymentEvent.Kind.SUCCEEDED: "good",
     PaymentEvent.Kind.REFUNDED: "info",
+    PaymentEvent.Kind.REFUND_FAILED: "bad",
     PaymentEvent.Kind.DISPUTE_OPENED: "warn",
     PaymentEvent.Kind.DISPUTE_WON: "good",
     PaymentEvent.Kind.DISPUTE_LOST: "bad",

@@ -24,6 +24,7 @@ _WORDS: Final[Mapping[PaymentEvent.Kind, Text]] = {
     PaymentEvent.Kind.SUCCEEDED: _("The money is there."),
     PaymentEvent.Kind.CANCELLED: _("The payment came to nothing."),
     PaymentEvent.Kind.REFUNDED: _("Money went back to the payer."),
+    PaymentEvent.Kind.REFUND_FAILED: _("The payer's bank did not take the refund: the money is here again."),
     PaymentEvent.Kind.DISPUTE_OPENED: _("The payer contests the payment with their bank."),
     PaymentEvent.Kind.DISPUTE_WON: _("The dispute is won: the money stays."),
     PaymentEvent.Kind.DISPUTE_LOST: _("The dispute is lost: the money is gone."),

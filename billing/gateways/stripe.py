@@ -8,18 +8,15 @@ PaymentIntent once somebody has paid.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
-import requests
-import stripe
 from django.conf import settings
 
 from billing.gateways.amounts import from_minor
-from billing.gateways.answers import CONNECT_SECONDS, READ_SECONDS, bounded
 from billing.gateways.notices import Notice, SignatureWrong
 from billing.gateways.provider import (
     Movement,
@@ -32,26 +29,16 @@ from billing.gateways.provider import (
     Started,
 )
 from billing.gateways.returning import address_after
+from billing.gateways.stripe_client import Said, asked_of, client, found, is_signed, paged
 from billing.rules.payment_events import Fact, Kind
 from core.api import strict_json
 from core.api.errors import BodyMalformed
 from core.money import Money
 
-T = TypeVar("T")
-Said = Mapping[str, Any]
-
 _ID: Final = re.compile(r"[a-z]{2,4}_[0-9A-Za-z_]{1,250}", re.ASCII)
-_TOLERANCE_SECONDS: Final = 300
 _PAGE: Final = 100
 # What is told of a payment, a refund or a dispute, and of nothing else.
 _EVENTS: Final = ("checkout.session.", "payment_intent.", "charge.", "refund.")
-# After these a repetition may do better.
-_PASSING: Final = (
-    stripe.APIConnectionError,
-    stripe.AuthenticationError,
-    stripe.RateLimitError,
-    stripe.IdempotencyError,
-)
 # What opens what belongs to whoever pays.
 _PRIVATE: Final = frozenset(
     {
@@ -59,6 +46,8 @@ _PRIVATE: Final = frozenset(
         *("customer_details", "customer_email", "collected_information", "shipping_details"),
     }
 )
+# A refund that is none.
+_FAILED: Final = frozenset({"failed", "canceled"})
 _VERDICTS: Final = {"won": Kind.DISPUTE_WON, "lost": Kind.DISPUTE_LOST}
 
 
@@ -91,8 +80,8 @@ class Stripe:
         if order.saves_method:
             asked["customer_creation"] = "always"
             asked["payment_intent_data"]["setup_future_usage"] = "off_session"
-        session = _asked(
-            lambda: _client().v1.checkout.sessions.create(asked, {"idempotency_key": order.key})  # type: ignore[arg-type]  # its words are typed one by one
+        session = asked_of(
+            lambda: client().v1.checkout.sessions.create(asked, {"idempotency_key": order.key})  # type: ignore[arg-type]  # its words are typed one by one
         )
         url = session.get("url") or ""
         if not str(url).startswith(("https://", "http://")) and session.get("status") == "open":
@@ -111,15 +100,15 @@ class Stripe:
             "description": order.description,
             "metadata": {"invoice": str(order.invoice_id)},
         }
-        payment = _asked(
-            lambda: _client().v1.payment_intents.create(asked, {"idempotency_key": order.key})  # type: ignore[arg-type]  # as above
+        payment = asked_of(
+            lambda: client().v1.payment_intents.create(asked, {"idempotency_key": order.key})  # type: ignore[arg-type]  # as above
         )
         if payment.get("status") not in {"succeeded", "processing"}:
             raise ProviderRefused(str(payment.get("status"))[:64])
         return self._facts_of_payment(payment, "checkout")
 
     def read_notice(self, body: bytes, *, signature: str) -> Notice | None:
-        if not any(_is_signed(body, signature, secret) for secret in settings.STRIPE_WEBHOOK_SECRETS):
+        if not any(is_signed(body, signature, secret) for secret in settings.STRIPE_WEBHOOK_SECRETS):
             raise SignatureWrong
         event = strict_json.loads(body)
         if not isinstance(event, dict):
@@ -164,31 +153,34 @@ class Stripe:
                 "metadata": {"refund": repayment.key},
             }
             try:
-                refund = _asked(
-                    lambda: _client().v1.refunds.create(asked, {"idempotency_key": repayment.key})  # type: ignore[arg-type]  # as above
+                refund = asked_of(
+                    lambda: client().v1.refunds.create(asked, {"idempotency_key": repayment.key})  # type: ignore[arg-type]  # as above
                 )
             except ProviderRefused as refusal:
                 # By somebody in Stripe's own dashboard, then: if it is of this amount, it is what we are asked for.
-                elsewhere = [
-                    each for each in self._refunds_of(repayment.payment_id) if not _metadata(each).get("refund")
-                ]
+                elsewhere = (
+                    each
+                    for each in self._refunds_of(repayment.payment_id)
+                    if not _metadata(each).get("refund") and each.get("status") not in _FAILED
+                )
                 refund = next((each for each in elsewhere if each.get("amount") == repayment.amount.amount), None)
                 if refusal.code != "charge_already_refunded" or refund is None:
                     raise
-        if refund.get("status") in {"failed", "canceled"}:
-            raise ProviderRefused(str(refund.get("failure_reason") or refund["status"])[:64])
+        if refund.get("status") in _FAILED:
+            raise ProviderRefused(_failure(refund))
         return self._facts_of_refund(refund, "checkout")
 
     def movements(self, since: datetime) -> Iterator[Movement]:
         created: Any = {"created": {"gte": int(since.timestamp())}, "limit": _PAGE}
-        for charge in _paged(lambda: _client().v1.charges.list(created)):
+        for charge in paged(lambda: client().v1.charges.list(created)):
             if charge.get("status") == "succeeded" and charge.get("captured") is True and charge.get("payment_intent"):
                 common = self._common(charge, _id(charge, "payment_intent"), "books")
                 yield Movement(self._success(common, _money(charge, "amount_captured"), _moment(charge)))
-        for refund in _paged(lambda: _client().v1.refunds.list(created)):
+        for refund in paged(lambda: client().v1.refunds.list(created)):
             for fact in self._facts_of_refund(refund, "books"):
-                yield Movement(fact)
-        for dispute in _paged(lambda: _client().v1.disputes.list(created)):
+                if fact.kind == Kind.REFUNDED:
+                    yield Movement(fact)
+        for dispute in paged(lambda: client().v1.disputes.list(created)):
             for fact in self._facts_of_dispute(dispute, "books"):
                 yield Movement(fact)
 
@@ -196,15 +188,15 @@ class Stripe:
         """All that Stripe says of a payment now: messages come in any order, and each leads here."""
         if not _ID.fullmatch(payment_id):
             return ()
-        payment = _found(lambda: _client().v1.payment_intents.retrieve(payment_id))
+        payment = found(lambda: client().v1.payment_intents.retrieve(payment_id))
         if payment is None:
             return ()
         facts = list(self._facts_of_payment(payment, source))
         if payment.get("status") == "succeeded":
             of_it: Any = {"payment_intent": payment_id, "limit": _PAGE}
             for refund in self._refunds_of(payment_id):
-                facts.extend(self._facts_of_refund(refund, source))
-            for dispute in _paged(lambda: _client().v1.disputes.list(of_it)):
+                facts.extend(self._facts_of_refund(refund, source, told_at=told_at))
+            for dispute in paged(lambda: client().v1.disputes.list(of_it)):
                 facts.extend(self._facts_of_dispute(dispute, source, told_at=told_at))
         return facts
 
@@ -212,7 +204,7 @@ class Stripe:
         """What became of a till: the payment that it led to, or that nobody can pay there any more."""
         if not session_id.startswith("cs_") or not _ID.fullmatch(session_id):
             return ()
-        session = _found(lambda: _client().v1.checkout.sessions.retrieve(session_id))
+        session = found(lambda: client().v1.checkout.sessions.retrieve(session_id))
         if session is None:
             return ()
         payment_id = str(session.get("payment_intent") or "")
@@ -225,7 +217,7 @@ class Stripe:
 
     def _refunds_of(self, payment_id: str) -> list[Said]:
         of_it: Any = {"payment_intent": payment_id, "limit": _PAGE}
-        return list(_paged(lambda: _client().v1.refunds.list(of_it)))
+        return list(paged(lambda: client().v1.refunds.list(of_it)))
 
     def _common(self, said: Said, payment_id: str, source: str) -> dict[str, Any]:
         return {
@@ -255,10 +247,16 @@ class Stripe:
             facts.append(cancelled)
         return facts
 
-    def _facts_of_refund(self, refund: Said, source: str) -> Sequence[Fact]:
-        if refund.get("status") != "succeeded" or not refund.get("payment_intent"):
+    def _facts_of_refund(self, refund: Said, source: str, *, told_at: int | None = None) -> Sequence[Fact]:
+        if refund.get("status") not in {"succeeded", *_FAILED} or not refund.get("payment_intent"):
             return ()
-        return (self._outward(refund, Kind.REFUNDED, _id(refund, "id"), source, _moment(refund)),)
+        named, begun = _id(refund, "id"), _moment(refund)
+        if refund["status"] == "succeeded":
+            return (self._outward(refund, Kind.REFUNDED, named, source, begun),)
+        # Also after it had succeeded: the payer's bank may send the money back for weeks.
+        at = begun if told_at is None else max(begun, datetime.fromtimestamp(told_at, UTC))
+        failed = self._outward(refund, Kind.REFUND_FAILED, f"{named}:failed", source, at)
+        return (replace(failed, details={"failure": _failure(refund)}),)
 
     def _facts_of_dispute(self, dispute: Said, source: str, *, told_at: int | None = None) -> Sequence[Fact]:
         status = str(dispute.get("status"))
@@ -291,74 +289,6 @@ def make() -> Provider:
     return Stripe()
 
 
-class _Session(requests.Session):
-    """No redirects, and no answer without an end."""
-
-    def request(self, *args: Any, **options: Any) -> requests.Response:
-        deadline = monotonic() + CONNECT_SECONDS + READ_SECONDS
-        response = super().request(*args, **{**options, "allow_redirects": False, "stream": True})
-        with response:
-            response._content = bounded(response, deadline)
-        return response
-
-
-def _client() -> stripe.StripeClient:
-    """Made anew for each call: what it costs is little beside the call, and credentials may have changed."""
-    return stripe.StripeClient(
-        settings.STRIPE_SECRET_KEY,
-        base_addresses={"api": settings.STRIPE_API_BASE},
-        # Whoever calls us repeats, with the same key.
-        max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS), session=_Session()),
-    )
-
-
-def _asked(call: Callable[[], stripe.StripeObject]) -> Said:
-    return _judged(call).to_dict(for_json=True)
-
-
-def _found(call: Callable[[], stripe.StripeObject]) -> Said | None:
-    try:
-        return _asked(call)
-    except ProviderRefused as refusal:
-        if refusal.code != "resource_missing":
-            raise
-        return None
-
-
-def _paged(call: Callable[[], Any]) -> Iterator[Said]:
-    rows = _judged(lambda: call().auto_paging_iter())
-    while (row := _judged(lambda: next(rows, None))) is not None:
-        yield row.to_dict(for_json=True)
-
-
-def _judged(call: Callable[[], T]) -> T:
-    """
-    What it answers.
-
-    :raises ProviderRefused: it says no
-    :raises ProviderUnavailable: it says nothing, or nothing that is its own
-    """
-    try:
-        return call()
-    except _PASSING as failure:
-        raise ProviderUnavailable(type(failure).__name__) from None
-    except stripe.StripeError as error:
-        is_refusal = error.http_status is not None and 400 <= error.http_status < 500 and error.error is not None
-        if not is_refusal:
-            raise ProviderUnavailable(f"it answered {error.http_status}") from None
-        code = getattr(error.error, "decline_code", None) or error.code or type(error).__name__
-        raise ProviderRefused(str(code)[:64], str(error.user_message or "")[:500]) from None
-
-
-def _is_signed(body: bytes, signature: str, secret: str) -> bool:
-    try:
-        stripe.WebhookSignature.verify_header(body, signature, secret, _TOLERANCE_SECONDS)
-    except (stripe.SignatureVerificationError, UnicodeDecodeError):
-        return False
-    return True
-
-
 def _money(said: Said, name: str) -> Money:
     try:
         return from_minor(said.get(name), said.get("currency"))
@@ -383,6 +313,10 @@ def _moment(said: Said) -> datetime:
 def _metadata(said: Said) -> Said:
     metadata = said.get("metadata")
     return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _failure(refund: Said) -> str:
+    return str(refund.get("failure_reason") or refund["status"])[:64]
 
 
 def _invoice(payment: Said) -> UUID | None:

@@ -12,6 +12,9 @@ from core.database import append_only
 from core.ids import uuid7
 from core.money import Money
 
+_INWARD = ["notice", "created", "succeeded", "cancelled"]
+_OUTWARD = ["refunded", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
+
 
 @append_only
 class PaymentEvent(models.Model):
@@ -27,6 +30,7 @@ class PaymentEvent(models.Model):
         SUCCEEDED = "succeeded", _("money arrived")
         CANCELLED = "cancelled", _("cancelled")
         REFUNDED = "refunded", _("refunded")
+        REFUND_FAILED = "refund_failed", _("refund failed")
         DISPUTE_OPENED = "dispute_opened", _("dispute opened")
         DISPUTE_WON = "dispute_won", _("dispute won")
         DISPUTE_LOST = "dispute_lost", _("dispute lost")
@@ -99,8 +103,7 @@ class PaymentEvent(models.Model):
                 name="billing_paymentevent_names_its_payment",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["refunded", "dispute_opened", "dispute_won", "dispute_lost"], direction="out")
-                | Q(kind__in=["notice", "created", "succeeded", "cancelled"], direction="in"),
+                condition=Q(kind__in=_OUTWARD, direction="out") | Q(kind__in=_INWARD, direction="in"),
                 name="billing_paymentevent_direction_fits_its_kind",
             ),
             models.CheckConstraint(
@@ -113,8 +116,7 @@ class PaymentEvent(models.Model):
                 name="billing_paymentevent_amount_has_a_currency",
             ),
             models.CheckConstraint(
-                condition=Q(reference="", kind__in=["notice", "created", "succeeded", "cancelled"])
-                | (~Q(reference="") & Q(kind__in=["refunded", "dispute_opened", "dispute_won", "dispute_lost"])),
+                condition=Q(reference="", kind__in=_INWARD) | (~Q(reference="") & Q(kind__in=_OUTWARD)),
                 name="billing_paymentevent_what_goes_out_has_a_reference",
             ),
         ]

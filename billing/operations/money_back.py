@@ -18,7 +18,7 @@ from billing.models import Dispute, Payment, PaymentEvent, Refund
 from billing.operations import announcements
 from billing.queries.purchases import claim_of_full
 from billing.rules import keys
-from billing.rules.payment_events import Kind, verdicts
+from billing.rules.payment_events import Kind, failures, verdicts
 from billing.rules.taking_back import Step
 from core.actors import Actor
 from core.clock import CoreNow
@@ -26,10 +26,14 @@ from core.clock import CoreNow
 
 def follow_refunds(payment: Payment, told: Sequence[PaymentEvent], *, by: Actor) -> list[Refund]:
     """
-    Close what was on its way, and make a row for each refund that was made elsewhere.
+    Close what was on its way, make a row for each refund that was made elsewhere, and undo those that failed after all.
 
     :returns: those that are new
     """
+    failed = failures(told)
+    # What came back may go out again: first those, so that the next one finds its money.
+    for refund in payment.refunds.filter(provider_refund_id__in=failed, state=Refund.State.SUCCEEDED):
+        _come_back(payment, refund, told, by=by)
     known = set(payment.refunds.exclude(provider_refund_id=None).values_list("provider_refund_id", flat=True))
     new: list[Refund] = []
     for event in _one_per_reference(told, Kind.REFUNDED):
@@ -66,7 +70,57 @@ def follow_refunds(payment: Payment, told: Sequence[PaymentEvent], *, by: Actor)
             currency=asked.currency,
         )
         events.announce_payment_refunded(payment.pk, asked.pk)
+        if event.reference in failed:
+            _come_back(payment, asked, told, by=by)
     return new
+
+
+def _come_back(payment: Payment, refund: Refund, told: Sequence[PaymentEvent], *, by: Actor) -> None:
+    """The payer's bank did not take the money of a refund that was made: it is here again."""
+    named = Kind.REFUND_FAILED, refund.provider_refund_id
+    event = next(each for each in told if (each.kind, each.reference) == named)
+    close_failed(
+        payment,
+        refund,
+        failure=str(event.details.get("failure", "")),
+        title=gettext_noop("The money of a refund came back"),
+        by=by,
+    )
+    announcements.announce(
+        "payment.refund_failed",
+        wallet_id=payment.invoice.wallet_id,
+        payment=payment.pk,
+        invoice=payment.invoice_id,
+        refund=refund.pk,
+        amount=refund.amount,
+        currency=refund.currency,
+    )
+    events.announce_payment_refund_failed(payment.pk, refund.pk)
+
+
+def close_failed(payment: Payment, refund: Refund, *, failure: str, title: str, by: Actor) -> None:
+    """
+    A refund of a locked payment is none: its money may go back once more. What it claimed of the purchase is free
+    again, and ``taking_back.converge`` gives it back.
+
+    :param failure: why, in the provider's words
+    :param title: of the alert
+    """
+    refund.state = Refund.State.FAILED
+    refund.failure = failure[:2_000] or "refused"
+    refund.closed_at = CoreNow()
+    refund.save(update_fields=["state", "failure", "closed_at"])
+    Payment.objects.filter(pk=payment.pk).update(refunded_amount=F("refunded_amount") - refund.amount)
+    payment.refunded_amount -= refund.amount
+    records.record("billing.refund.failed", entity=refund, by=by, payment=str(payment.pk), failure=refund.failure)
+    alerts.raise_alert(
+        f"billing.refund_failed:{refund.pk}",
+        severity="critical",
+        title=title,
+        body=f"{payment.provider} {payment.provider_payment_id}: {refund.amount_money}, {refund.failure}",
+        payment=str(payment.pk),
+        refund=str(refund.pk),
+    )
 
 
 def _from_outside(payment: Payment, event: PaymentEvent, *, by: Actor) -> Refund | None:

@@ -13,11 +13,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from audit.operations import alerts, records
+from audit.operations import records
 from billing import errors, locks
 from billing.gateways import providers
 from billing.gateways.provider import ProviderRefused, Repayment
@@ -260,21 +259,8 @@ def fail(*, refund_id: UUID, failure: str, by: Actor) -> Refund:
     wallet, payment, refund = locks.refund(refund_id)
     if refund.state != Refund.State.PENDING:
         return refund
-    refund.state = Refund.State.FAILED
-    refund.failure = failure[:2_000] or "refused"
-    refund.closed_at = CoreNow()
-    refund.save(update_fields=["state", "failure", "closed_at"])
-    Payment.objects.filter(pk=payment.pk).update(refunded_amount=F("refunded_amount") - refund.amount)
-    payment.refresh_from_db()
+    title = gettext_noop("A provider refuses a refund")
+    money_back.close_failed(payment, refund, failure=failure, title=title, by=by)
     taking_back.converge(wallet, payment, type=Transaction.Type.REFUND, by=by)
-    records.record("billing.refund.failed", entity=refund, by=by, payment=str(payment.pk), failure=refund.failure)
-    alerts.raise_alert(
-        f"billing.refund_failed:{refund.pk}",
-        severity="critical",
-        title=gettext_noop("A provider refuses a refund"),
-        body=f"{payment.provider} {payment.provider_payment_id}: {refund.amount_money}, {refund.failure}",
-        payment=str(payment.pk),
-        refund=str(refund.pk),
-    )
     refund.refresh_from_db()
     return refund

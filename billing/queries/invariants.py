@@ -232,11 +232,16 @@ QUESTIONS: Final[tuple[tuple[str, str, str], ...]] = (
             SELECT DISTINCT ON (provider, provider_payment_id, reference) provider, provider_payment_id, reference, kind
             FROM billing_paymentevent WHERE kind IN ('dispute_won', 'dispute_lost')
             ORDER BY provider, provider_payment_id, reference, occurred_at DESC, kind = 'dispute_lost' DESC
+        ), back AS (
+            SELECT provider, provider_payment_id, sum(amount) AS amount FROM billing_paymentevent r
+            WHERE kind = 'refunded' AND NOT EXISTS (
+                SELECT FROM billing_paymentevent f WHERE f.provider = r.provider AND f.kind = 'refund_failed'
+                    AND f.provider_payment_id = r.provider_payment_id AND f.reference = r.reference)
+            GROUP BY provider, provider_payment_id
         ), told AS (
             SELECT p.id, p.status, p.outcome,
                 bool_or(e.kind = 'succeeded') AS arrived, bool_or(e.kind = 'cancelled') AS cancelled,
-                coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refunded'), 0) >= p.amount AS all_back,
-                bool_or(e.kind = 'refunded') AS some_back,
+                b.amount >= p.amount AS all_back, b.amount IS NOT NULL AS some_back,
                 bool_or(e.kind = 'dispute_opened' AND NOT EXISTS (
                     SELECT FROM verdict v WHERE v.provider = e.provider
                         AND v.provider_payment_id = e.provider_payment_id AND v.reference = e.reference)) AS disputed,
@@ -245,7 +250,9 @@ QUESTIONS: Final[tuple[tuple[str, str, str], ...]] = (
             FROM billing_payment p LEFT JOIN billing_paymentevent e
                 ON e.provider = p.provider AND e.provider_payment_id = p.provider_payment_id
                 AND e.provider_payment_id <> ''
-            GROUP BY p.id
+                LEFT JOIN back b
+                ON b.provider = p.provider AND b.provider_payment_id = p.provider_payment_id
+            GROUP BY p.id, b.amount
         ), folded AS (
             SELECT *, CASE WHEN lost THEN 'charged_back' WHEN disputed THEN 'disputed'
                 WHEN some_back THEN CASE WHEN all_back THEN 'refunded' ELSE 'partially_refunded' END

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 TYPES: Final[Mapping[str, Promise]] = {
     "invoice.paid": _("an invoice was paid"),
     "payment.refunded": _("a payment was refunded"),
+    "payment.refund_failed": _("the money of a refund came back"),
     "payment.disputed": _("a payment was disputed"),
     "wallet.low": _("a balance fell below the limit"),
     "tokens.expiring": _("tokens expire soon"),

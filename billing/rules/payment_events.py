@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SUCCEEDED = "succeeded"
     CANCELLED = "cancelled"
     REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_WON = "dispute_won"
     DISPUTE_LOST = "dispute_lost"
@@ -38,7 +39,7 @@ class Direction(StrEnum):
 
 
 # Facts that are about money going back.
-OUTWARD = frozenset({Kind.REFUNDED, Kind.DISPUTE_OPENED, Kind.DISPUTE_WON, Kind.DISPUTE_LOST})
+OUTWARD = frozenset({Kind.REFUNDED, Kind.REFUND_FAILED, Kind.DISPUTE_OPENED, Kind.DISPUTE_WON, Kind.DISPUTE_LOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Folded:
     :param status: of the payment
     :param amount: what arrived, or is to arrive; None while no fact says so
     :param has_arrived: whether the money came
-    :param refunded: what went back, minor units, all refunds together
+    :param refunded: what went back and stayed there, minor units, all refunds together
     :param is_disputed: whether a dispute is open
     :param is_charged_back: whether a dispute was lost
     """
@@ -126,12 +127,17 @@ def fold(facts: Iterable[Told]) -> Folded:
     Judge a payment by everything that is known of it.
 
     A lost dispute weighs more than an open one, that more than refunds, those more than success, and success more than
-    cancellation: who takes money cannot have cancelled it. Of one dispute the later verdict counts, of two at one
-    moment the loss.
+    cancellation: who takes money cannot have cancelled it. A refund that failed after all is none. Of one dispute the
+    later verdict counts, of two at one moment the loss.
     """
     known = list(facts)
     kinds = {each.kind for each in known}
-    refunds = {each.reference: each.amount or 0 for each in known if each.kind == Kind.REFUNDED}
+    failed = failures(known)
+    refunds = {
+        each.reference: each.amount or 0
+        for each in known
+        if each.kind == Kind.REFUNDED and each.reference not in failed
+    }
     refunded = sum(refunds.values())
     amount = _amount(known)
     judged = verdicts(known)
@@ -159,6 +165,11 @@ def _amount(facts: Iterable[Told]) -> Money | None:
         return None
     first = min(told, key=lambda each: (weight[Kind(each.kind)], each.occurred_at, each.amount or 0))
     return Money(first.amount or 0, first.currency)
+
+
+def failures(facts: Iterable[Told]) -> set[str]:
+    """References of refunds whose money came back: the payer's bank did not take it."""
+    return {each.reference for each in facts if each.kind == Kind.REFUND_FAILED}
 
 
 def verdicts(facts: Iterable[Told]) -> dict[str, str]:

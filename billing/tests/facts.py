@@ -12,7 +12,7 @@ from billing.operations import money_back, payment_events
 from billing.operations.payment_events import Heard
 from billing.rules.payment_events import Fact, Kind
 from billing.tests.factories import TESTER, new_key
-from billing.tests.payment_factories import PaymentEventFactory
+from billing.tests.payment_factories import PaymentEventFactory, RefundFactory
 from core.database import told_to_database
 from core.money import Money
 
@@ -66,6 +66,9 @@ class Storyteller:
         money = Money(self.invoice.amount if amount is None else amount, self.invoice.currency)
         return self._fact(Kind.REFUNDED, 2, amount=money, reference=reference)
 
+    def came_back(self, *, reference: str = "refund-1") -> Fact:
+        return self._fact(Kind.REFUND_FAILED, 3, amount=None, reference=reference)
+
     def opened(self, reference: str = "dispute-1") -> Fact:
         return self._fact(Kind.DISPUTE_OPENED, 3, amount=None, reference=reference)
 
@@ -79,6 +82,18 @@ class Storyteller:
 def tell(*facts: Fact) -> list[Heard]:
     """Record facts, one after another."""
     return [payment_events.record(fact=fact, by=TESTER) for fact in facts]
+
+
+def refund_that_came_back() -> Refund:
+    """A refund that was made, and whose money the payer's bank has sent back."""
+    refund = RefundFactory.create()
+    payment = refund.payment
+    fact = told_of(payment.invoice, payment_id=payment.provider_payment_id, provider=payment.provider).came_back(
+        reference=refund.provider_refund_id or ""
+    )
+    tell(fact)
+    refund.refresh_from_db()
+    return refund
 
 
 def refund_on_its_way() -> Refund:

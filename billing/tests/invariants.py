@@ -77,7 +77,8 @@ QUESTIONS: Final[Mapping[str, str]] = {
             OR p.refunded_amount > p.amount
             OR (p.status IN ('succeeded', 'cancelled', 'pending')) = EXISTS (
                 SELECT FROM billing_paymentevent e WHERE e.provider_payment_id = p.provider_payment_id
-                    AND e.provider = p.provider AND e.kind IN ('refunded', 'dispute_lost'))
+                    AND e.provider = p.provider AND (e.kind = 'dispute_lost' OR e.kind = 'refunded' AND e.reference
+                        NOT IN (SELECT reference FROM billing_paymentevent WHERE kind = 'refund_failed')))
                 AND NOT EXISTS (SELECT FROM billing_dispute d WHERE d.payment_id = p.id)
             OR (p.arrived_at IS NULL) = EXISTS (
                 SELECT FROM billing_paymentevent e WHERE e.provider_payment_id = p.provider_payment_id

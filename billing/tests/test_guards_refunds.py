@@ -9,7 +9,7 @@ import pytest
 from audit.tests.recorded import Case as Record
 from audit.tests.recorded import RecordTests
 from billing.tests.factories import PaymentFactory
-from billing.tests.facts import refund_on_its_way
+from billing.tests.facts import refund_on_its_way, refund_that_came_back
 from billing.tests.payment_factories import RefundFactory
 from core.ids import uuid7
 from core.tests.guards import (
@@ -30,6 +30,7 @@ CLAIM: Final = "billing_refund_takes_no_more_than_it_claims"
 NEW: Final = {"id": uuid7(), "idempotency_key": "another", "provider_refund_id": "another"}
 DONE: Final = {"state": "succeeded", "closed_at": SOME_MOMENT, "provider_refund_id": "theirs"}
 FAILED: Final = {"state": "failed", "closed_at": SOME_MOMENT, "failure": "insufficient_funds"}
+CAME_BACK: Final = {"state": "failed", "failure": "insufficient_funds"}
 
 CASES: Final = [
     Case(
@@ -100,9 +101,10 @@ CASES: Final = [
             {"closed_at": SOME_MOMENT},
             {"provider_refund_id": "another"},
             {"state": "pending", "closed_at": None},
-            {"state": "failed", "failure": "insufficient_funds"},
+            {**CAME_BACK, "provider_refund_id": "another"},
         )
     ),
+    Case("billing_refund_is_closed_once", Change("came back", {**DONE, "failure": ""}), Change("done", CAME_BACK)),
     Case("billing_refund_is_never_deleted", Delete("done"), Change("waiting", DONE)),
 ]
 
@@ -112,6 +114,7 @@ def rows() -> Rows:
     return {
         "done": RefundFactory.create(key="the refund's"),
         "waiting": refund_on_its_way(),
+        "came back": refund_that_came_back(),
         "other payment": PaymentFactory.create(),
     }
 

@@ -46,6 +46,19 @@ SCENARIOS: Final[dict[str, tuple[Scenario, dict[str, Any]]]] = {
         lambda of: (of.succeeded(), of.refunded(4_900, reference="one"), of.refunded(10_000, reference="two")),
         {"status": "refunded", "invoice": "refunded", "balance": 7, "referral": "reversed"},
     ),
+    "paid, refunded, and the money came back": (
+        lambda of: (of.created(), of.succeeded(), of.refunded(), of.came_back()),
+        {"status": "succeeded", "invoice": "paid", "balance": 57, "referral": "qualified", "refunded": 0},
+    ),
+    "refunded again after the money came back": (
+        lambda of: (
+            of.succeeded(),
+            of.refunded(7_450, reference="one"),
+            of.came_back(reference="one"),
+            of.refunded(7_450, reference="two"),
+        ),
+        {"status": "partially_refunded", "invoice": "partially_refunded", "balance": 32, "refunded": 7_450},
+    ),
     "refunded in part": (
         lambda of: (of.succeeded(), of.refunded(7_450)),
         {"status": "partially_refunded", "invoice": "partially_refunded", "balance": 32, "referral": "qualified"},
@@ -143,6 +156,7 @@ def test_every_order_of_events_ends_in_the_same_state(name: str) -> None:
 SUBSCRIBED: Final[dict[str, int]] = {
     "paid": 30,
     "paid then refunded": 0,
+    "paid, refunded, and the money came back": 30,
     "paid, disputed": 30,
     "paid, disputed, lost": 0,
     "paid, disputed, won": 30,

@@ -16,7 +16,7 @@ from audit.models import AdminAlert
 from billing import errors
 from billing.gateways import providers
 from billing.gateways.provider import ProviderUnavailable
-from billing.models import Checkout, Dispute, Invoice, Payment, PaymentEvent, Refund
+from billing.models import Announcement, Checkout, Dispute, Invoice, Payment, PaymentEvent, Refund
 from billing.operations import checkouts, refunds
 from billing.rules.payment_events import Kind
 from billing.tests import deeds
@@ -249,6 +249,26 @@ class TestRefunds:
         till.deliver()
         assert Refund.objects.count() == 1
         assert tokens(payment.invoice) == 0
+
+    def test_whose_money_comes_back_are_none_and_can_be_made_again(self, till: StripeTill) -> None:
+        payment = till.paid()
+        deeds.charge(payment.invoice.wallet, 30)
+        refund = give_back(payment)
+        wallet = payment.invoice.wallet
+        wallet.refresh_from_db()
+        assert (tokens(payment.invoice), wallet.debt_tokens) == (0, 30)
+        till.do("fail_refund", refund=refund.provider_refund_id, reason="lost_or_stolen_card", times=2)
+        till.deliver(reverse=True)
+        refund.refresh_from_db()
+        payment.refresh_from_db()
+        wallet.refresh_from_db()
+        assert (refund.state, refund.failure) == ("failed", "lost_or_stolen_card")
+        assert (payment.status, payment.refunded_amount, state(payment.invoice)) == ("succeeded", 0, "paid")
+        assert (tokens(payment.invoice), wallet.debt_tokens) == (20, 0)
+        assert alerts() == {"billing.refund_failed"}
+        assert Announcement.objects.filter(type="payment.refund_failed").count() == 1
+        again = give_back(payment)
+        assert (again.state, tokens(payment.invoice)) == ("succeeded", 0)
 
     def test_that_take_their_time_are_told_later(self, till: StripeTill) -> None:
         payment = till.paid()

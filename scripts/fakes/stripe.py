@@ -4,8 +4,8 @@ A made-up Stripe: Checkout Sessions, PaymentIntents, refunds, disputes, lists, a
 What people do at the till and in the dashboard is done by forms, or by ``POST /stripe/_deeds``:
 ``{"deed": "pay", "session": id, "times": 2, "changes": {"amount_received": 1}}``, ``decline``, ``refund`` (made in the
 dashboard; ``payment``, ``amount`` in minor units), ``refuse_refunds``, ``hold_refunds``, ``finish_refund``,
-``decline_card`` (``method``), ``dispute`` (``payment``; ``is_inquiry``), ``judge`` (``dispute``, ``verdict``) and
-``tell`` (any event).
+``fail_refund`` (``refund``, ``reason``; also one that had succeeded), ``decline_card`` (``method``), ``dispute``
+(``payment``; ``is_inquiry``), ``judge`` (``dispute``, ``verdict``) and ``tell`` (any event).
 """
 
 from __future__ import annotations

@@ -149,6 +149,13 @@ class Account:
         self._tell("charge.refunded", charge, times=times)
         self._tell("refund.updated", refund, times=times)
 
+    def fail(self, refund: Row, reason: str, *, times: int = 1) -> None:
+        """The payer's bank sends the money back, be it weeks later."""
+        if refund["status"] == "succeeded":
+            self.kept["charge"][refund["charge"]]["amount_refunded"] -= refund["amount"]
+        refund |= {"status": "failed", "failure_reason": reason}
+        self._tell("refund.failed", refund, times=times)
+
     def do(self, said: Mapping[str, Any]) -> Row:
         """
         What somebody does at the till, in the dashboard or at their bank.
@@ -171,6 +178,8 @@ class Account:
                 return refund
             case "finish_refund":
                 self.finish(self.kept["refund"][said["refund"]], times=times)
+            case "fail_refund":
+                self.fail(self.kept["refund"][said["refund"]], str(said["reason"]), times=times)
             case "refuse_refunds":
                 self.refund_refusal = str(said["reason"])
             case "hold_refunds":
