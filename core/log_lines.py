@@ -11,10 +11,10 @@ import json
 import logging
 import os
 import queue
+import sys
 import threading
 from typing import Final
 
-STANDARD_ERROR: Final = 2
 QUEUED: Final = 5_000
 # How long the end of the process waits for what is queued.
 _LAST_SECONDS: Final = 2.0
@@ -27,10 +27,10 @@ class LineHandler(logging.Handler):
     """
 
     def __init__(
-        self, level: int | str = logging.NOTSET, *, descriptor: int = STANDARD_ERROR, queued: int = QUEUED
+        self, level: int | str = logging.NOTSET, *, descriptor: int | None = None, queued: int = QUEUED
     ) -> None:
         super().__init__(level)
-        self._descriptor = descriptor
+        self._descriptor = sys.stderr.fileno() if descriptor is None else descriptor
         self._size = queued
         self._begin()
         # A forked process has the parent's queue and none of its threads.

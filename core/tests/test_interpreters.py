@@ -80,3 +80,18 @@ def test_are_asked_and_stopped_while_they_run() -> None:
 def test_that_take_too_long_are_ended() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         interpreters.run(["-c", "import threading; threading.Event().wait()"], environment=ENVIRONMENT, timeout=0.1)
+
+
+@pytest.mark.parametrize("number", range(200, 206))
+def test_have_what_they_are_given_by_its_number_however_high(number: int) -> None:
+    ours, its = socket.socketpair()
+    with ours, its:
+        os.dup2(its.fileno(), number)
+        try:
+            program = f"import os; os.write({number}, b'here')"
+            process = interpreters.start(["-c", program], environment=ENVIRONMENT, pass_fds=[number])
+        finally:
+            os.close(number)
+        assert process.wait(60) == 0
+        ours.settimeout(60)
+        assert ours.recv(4) == b"here"

@@ -37,8 +37,6 @@ MODULES: Final = (
 LENGTH: Final = struct.Struct("!I")
 STATUS: Final = struct.Struct("!i")
 MOST_DESCRIPTORS: Final = 16
-# Above all that a process is told to have.
-_HIGH: Final = 200
 
 
 def next_process(control: socket.socket) -> socket.socket:
@@ -71,7 +69,9 @@ def asked(line: socket.socket) -> dict[str, Any]:
     line.close()
     if request["new_session"]:
         os.setsid()
-    raised = [os.dup2(descriptor, _HIGH + number) for number, descriptor in enumerate(descriptors)]
+    # First out of the way of all that it is told to have.
+    high = 1 + max(*request["descriptors"], *descriptors)
+    raised = [os.dup2(descriptor, high + number) for number, descriptor in enumerate(descriptors)]
     for descriptor in descriptors:
         os.close(descriptor)
     for descriptor, wanted in zip(raised, request["descriptors"], strict=True):
