@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import logging.config
 import re
+import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import structlog
@@ -161,36 +161,40 @@ class TestAdminActor:
         return seen[0]
 
 
-class Written(io.StringIO):
-    """What was written so far, with what is still on its way."""
+class Written:
+    """What was written into a file so far, with what is still on its way."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
 
     def getvalue(self) -> str:
         for handler in logging.getLogger().handlers:
             handler.flush()
-        return super().getvalue()
+        self._file.seek(0)
+        return self._file.read().decode()
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> Iterator[Written]:
     """What the configured logging writes, to where it writes it."""
-    written = Written()
-    config = configuration("INFO")
-    config["handlers"]["lines"]["stream"] = written
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    logging.config.dictConfig(config)
-    try:
-        yield written
-    finally:
-        root.handlers, root.level = before[0], before[1]
+    with tempfile.TemporaryFile("ab+") as file:
+        config = configuration("INFO")
+        config["handlers"]["lines"]["descriptor"] = file.fileno()
+        root = logging.getLogger()
+        before = root.handlers[:], root.level
+        logging.config.dictConfig(config)
+        try:
+            yield Written(file)
+        finally:
+            root.handlers, root.level = before[0], before[1]
 
 
-def logged(lines: io.StringIO) -> list[dict[str, Any]]:
+def logged(lines: Written) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.getvalue().splitlines()]
 
 
 class TestLogs:
-    def test_have_one_line_for_a_request(self, lines: io.StringIO) -> None:
+    def test_have_one_line_for_a_request(self, lines: Written) -> None:
         client = Client(headers={"X-Request-ID": "my-own-id", "Authorization": "Test bot known"})
         client.get("/t/known?token=abc")
         (line,) = logged(lines)
@@ -209,7 +213,7 @@ class TestLogs:
         } | {"status": 400}
 
     @pytest.mark.django_db
-    def test_name_whoever_is_logged_in_to_admin(self, lines: io.StringIO) -> None:
+    def test_name_whoever_is_logged_in_to_admin(self, lines: Written) -> None:
         client = Client()
         client.force_login(get_user_model().objects.create_user("olga", is_staff=True))
         client.get("/admin/teapot")
@@ -219,14 +223,14 @@ class TestLogs:
             ("/t/teapot", ""),
         ]
 
-    def test_have_the_traceback_of_a_defect_and_its_request(self, lines: io.StringIO) -> None:
+    def test_have_the_traceback_of_a_defect_and_its_request(self, lines: Written) -> None:
         Client(raise_request_exception=False).get("/t/fail/defect", headers={"X-Request-ID": "my-own-id"})
         defect, request = logged(lines)
         assert "ZeroDivisionError" in defect["exception"]
         assert defect["request_id"] == request["request_id"] == "my-own-id"
         assert request["status"] == 500
 
-    def test_have_no_second_line_for_a_refusal(self, lines: io.StringIO) -> None:
+    def test_have_no_second_line_for_a_refusal(self, lines: Written) -> None:
         client = Client(raise_request_exception=False)
         client.get("/nothing")
         client.get("/health", headers={"Host": "evil.example"})
@@ -245,7 +249,7 @@ class TestLogs:
             "\x00",
         ],
     )
-    def test_stay_one_line_per_event(self, lines: io.StringIO, value: str) -> None:
+    def test_stay_one_line_per_event(self, lines: Written, value: str) -> None:
         structlog.get_logger("test").info("event", name=value)
         logging.getLogger("test").warning("said %s", value)
         text = lines.getvalue()
@@ -254,7 +258,7 @@ class TestLogs:
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
         assert logged(lines)[0]["name"] == value
 
-    def test_take_a_path_apart_from_its_line(self, lines: io.StringIO) -> None:
+    def test_take_a_path_apart_from_its_line(self, lines: Written) -> None:
         Client(raise_request_exception=False).get("/nothing%0A%7B%22event%22:%22forged%22%7D%1B[31m")
         assert len(logged(lines)) == 1
 
@@ -273,20 +277,20 @@ class TestLogs:
             "otp",
         ],
     )
-    def test_hide_secrets(self, lines: io.StringIO, name: str) -> None:
+    def test_hide_secrets(self, lines: Written, name: str) -> None:
         structlog.get_logger("test").info("event", **{name: "canary", "deep": {"list": [{name: "canary"}]}})
         assert "canary" not in lines.getvalue()
 
-    def test_show_numbers_of_tokens(self, lines: io.StringIO) -> None:
+    def test_show_numbers_of_tokens(self, lines: Written) -> None:
         structlog.get_logger("test").info("charged", tokens=5, token_balance=10)
         assert logged(lines)[0]["tokens"] == 5
         assert logged(lines)[0]["token_balance"] == 10
 
-    def test_cut_what_is_endless(self, lines: io.StringIO) -> None:
+    def test_cut_what_is_endless(self, lines: Written) -> None:
         structlog.get_logger("test").info("event", text="x" * 1_000_000)
         assert len(lines.getvalue()) < 10_000
 
-    def test_name_who_acts(self, lines: io.StringIO) -> None:
+    def test_name_who_acts(self, lines: Written) -> None:
         with under(request_id="r-1234567", actor=Actor(kind="user", id="7", label="anna")):
             structlog.get_logger("test").info("event")
         assert logged(lines)[0]["actor"] == "user:anna"

@@ -45,7 +45,9 @@ def learns(page: Page) -> Phone:
 
 def shows(page: Page, code: str, form: str = "#code-form") -> None:
     page.locator("#id_code").fill(code)
-    page.locator(f"{form} [type=submit]").click()
+    # What was wrong is told at the same address: nothing else says that it is the next page.
+    with page.expect_navigation():
+        page.locator(f"{form} [type=submit]").click()
 
 
 def test_a_new_operator_sets_it_up_comes_back_with_it_and_exports(clock: TestClock, office: Office) -> None:

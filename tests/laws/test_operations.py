@@ -44,7 +44,12 @@ PARTS: Final[Mapping[str, str]] = {
         f"billing/operations/{part}": "a part of hearing what is said of a payment, under its caller's locks"
         for part in (
             *("money_back.py:follow_refunds", "money_back.py:follow_disputes", "money_back.py:note_tokens"),
-            *("money_back.py:add", "payment_events.py:hear", "payment_events.py:bring_up"),
+            *(
+                "money_back.py:close_failed",
+                "money_back.py:add",
+                "payment_events.py:hear",
+                "payment_events.py:bring_up",
+            ),
             *("payment_events.py:carry_over", "settlements.py:outcome", "settlements.py:settle"),
             *("settlements.py:keep_aside", "taking_back.py:converge", "payment_events.py:is_play_money"),
             *("outside.py:checked", "outside.py:fact"),
