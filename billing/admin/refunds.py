@@ -1,4 +1,4 @@
-"""Money that went back, is on its way, or was refused by the provider."""
+"""Money that went back, is on its way, or did not go through."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ register_deeds(
         "billing.payment_event.replayed": _("Event replayed"),
         "billing.promo_code.batch_created": _("Batch of codes made"),
         "billing.promo_code.honoured_late": _("Code honoured after its end"),
-        "billing.refund.failed": _("Refund refused by the provider"),
+        "billing.refund.failed": _("Refund did not go through"),
         "billing.refund.issued": _("Refund asked for"),
         "billing.refund.recorded": _("Refund recorded that was made outside"),
         "billing.refund.sent_again": _("Refund sent again"),

@@ -63,6 +63,16 @@ class Migration(migrations.Migration):
                 verbose_name="what it says",
             ),
         ),
+        migrations.AlterField(
+            model_name="refund",
+            name="state",
+            field=models.CharField(
+                choices=[("pending", "on its way"), ("succeeded", "refunded"), ("failed", "did not go through")],
+                default="pending",
+                max_length=16,
+                verbose_name="state",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="paymentevent",
             constraint=models.CheckConstraint(

@@ -31,7 +31,7 @@ class Refund(models.Model):
     class State(models.TextChoices):
         PENDING = "pending", _("on its way")
         SUCCEEDED = "succeeded", _("refunded")
-        FAILED = "failed", _("refused by the provider")
+        FAILED = "failed", _("did not go through")
 
     class Origin(models.TextChoices):
         DESK = "desk", _("refund desk")
