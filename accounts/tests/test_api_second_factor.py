@@ -66,6 +66,7 @@ class TestLoggingIn:
         assert Visitor().logs_in(olga.login, otp=phone.shows()).status_code == 200, "no try has used up the code"
 
     def test_takes_a_code_once_and_only_of_these_minutes(self, clock: TestClock) -> None:
+        clock.stop()
         olga = StaffFactory.create()
         phone = enrolled(olga)
         code = phone.shows()

@@ -119,6 +119,11 @@ class TestEnrolling:
 
 
 class TestUsing:
+    @pytest.fixture(autouse=True)
+    def minute_that_does_not_end(self, clock: TestClock) -> None:
+        """Codes are told by how many half minutes they are away."""
+        clock.stop()
+
     @pytest.mark.parametrize("steps", [-1, 0, 1])
     def test_takes_a_code_once(self, steps: int) -> None:
         olga = StaffFactory.create()

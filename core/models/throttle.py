@@ -22,6 +22,8 @@ class Throttle(models.Model):
     subject = models.CharField(_("subject"), max_length=200, editable=False)
     # The theoretical arrival time: until then, earlier hits weigh on the limit.
     empty_at = models.DateTimeField(_("free at"), editable=False)
+    # The moment of the last hit that was counted, before which no later one counts. Unknown of an earlier release's.
+    counted_at = models.DateTimeField(_("last counted"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("throttle")

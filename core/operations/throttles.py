@@ -23,23 +23,23 @@ _MAX_SUBJECT: Final = 200
 # In one statement, so that the row's lock makes simultaneous hits stand in line. A hit that does not fit updates
 # nothing and returns nothing; the second half then tells how long to wait.
 #
-# The moment is the one at which a hit has its row, under a moved clock as well. By that at which it began to wait,
-# which may lie before those of the hits that were counted meanwhile, the last attempt would not quite have grown back.
+# Whoever waited for the row began before those who were counted meanwhile. It counts from the last one's moment: from
+# its own, the last attempt that fits would not quite have grown back.
 _HIT: Final = """
     WITH hit AS (
-        INSERT INTO core_throttle AS bucket (scope, subject, empty_at)
-        VALUES (%(scope)s, %(subject)s, core_now() + (clock_timestamp() - now()) + %(each)s::interval)
+        INSERT INTO core_throttle AS bucket (scope, subject, empty_at, counted_at)
+        VALUES (%(scope)s, %(subject)s, core_now() + %(each)s::interval, core_now())
         ON CONFLICT (scope, subject) DO UPDATE
-            SET empty_at = greatest(bucket.empty_at, core_now() + (clock_timestamp() - now())) + %(each)s::interval
+            SET empty_at = greatest(bucket.empty_at, core_now()) + %(each)s::interval,
+                counted_at = greatest(bucket.counted_at, core_now())
             WHERE bucket.empty_at + %(each)s::interval - %(window)s::interval
-                <= core_now() + (clock_timestamp() - now())
+                <= greatest(bucket.counted_at, core_now())
         RETURNING 1
     )
     SELECT
         EXISTS (SELECT FROM hit),
         (
-            SELECT ceil(extract(epoch FROM empty_at + %(each)s::interval - %(window)s::interval
-                - (core_now() + (clock_timestamp() - now()))))::int
+            SELECT ceil(extract(epoch FROM empty_at + %(each)s::interval - %(window)s::interval - core_now()))::int
             FROM core_throttle WHERE scope = %(scope)s AND subject = %(subject)s
         )
 """

@@ -33,7 +33,6 @@ _PERMITTED: Final = {
     "billing/models/promo_code.py": "when staff last changed it: shown, and nothing is decided by it",
     "billing/models/tariff.py": "the same",
     "core/admin/sessions.py": "sessions of Admin are Django's, which ends them by its own clock",
-    "core/operations/throttles.py": "adds to core_now() how long a hit has waited for its row",
     "core/postgres/server.py": "names a dump's file before there is a database to ask",
     "accounts/models/api_key.py": "when a row came to be: a record, by which nothing is decided",
     "accounts/models/company.py": "when a row came to be",

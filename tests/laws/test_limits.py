@@ -213,8 +213,7 @@ def test_refuses_while_it_cannot_be_counted(name: str) -> None:
 def test_lets_exactly_what_is_left_through_at_once(name: str, left: int, clock: TestClock) -> None:
     limit = ALL[name]
     clock.stop()
-    # One was counted before: the moment at which an empty bucket is begun is the first one's, who waits for nobody.
-    left = min(left, limit.in_force() - 1)
+    left = min(left, limit.in_force())
     fill(limit, "somebody", left=left)
 
     def passes() -> bool:
