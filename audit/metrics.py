@@ -16,7 +16,7 @@ _ALERTS: Final = """
     GROUP BY grave.name
     UNION ALL
     SELECT told.name, ARRAY[kind.name], CASE told.name WHEN 'dvorik_deliveries_pending' THEN count(waiting.id)::float8
-        ELSE coalesce(extract(epoch FROM core_now() - min(waiting.created_at)), 0)::float8 END
+        ELSE greatest(extract(epoch FROM core_now() - min(waiting.created_at)), 0)::float8 END
     FROM unnest(ARRAY['alert', 'head']) AS kind (name)
     CROSS JOIN unnest(ARRAY['dvorik_deliveries_pending', 'dvorik_deliveries_lag_seconds']) AS told (name)
     LEFT JOIN audit_delivery AS waiting ON waiting.kind = kind.name AND waiting.state = 'pending'
@@ -35,7 +35,8 @@ def _of_seals() -> str:
             f"SELECT created_at FROM {each.table} WHERE {each.ordering} > coalesce(({sealed}), 0) "  # noqa: S608 (of the registry)
             f"ORDER BY {each.ordering} LIMIT 1"
         )
-        lag = f"coalesce(extract(epoch FROM core_now() - ({first})), 0)::float8"
+        # A row that was written while the question was on its way is younger than its moment.
+        lag = f"greatest(extract(epoch FROM core_now() - ({first})), 0)::float8"
         parts.append(f"SELECT 'dvorik_seals_lag_seconds', ARRAY['{each.chain}'], {lag}")
     return " UNION ALL ".join(parts)
 
