@@ -51,10 +51,14 @@ class TestDeliveries:
 
 class TestSeals:
     def test_lag_by_the_first_row_that_none_covers(self) -> None:
-        sealed = AuditLogFactory.create(created_at=clock.now() + timedelta(minutes=5))
-        assert read()["dvorik_seals_lag_seconds"][("audit.auditlog",)] == 0
+        sealed = AuditLogFactory.create()
         SealFactory.create(chain="audit.auditlog", after=0, until=sealed.pk)
         assert read()["dvorik_seals_lag_seconds"][("audit.auditlog",)] == 0
         AuditLogFactory.create(created_at=clock.now() - timedelta(seconds=45))
         AuditLogFactory.create()
         assert 45 <= read()["dvorik_seals_lag_seconds"][("audit.auditlog",)] < 75
+
+    def test_no_lag_below_zero_where_a_row_is_younger_than_the_question(self) -> None:
+        SealFactory.create(chain="audit.auditlog", after=0, until=AuditLogFactory.create().pk)
+        AuditLogFactory.create(created_at=clock.now() + timedelta(minutes=5))
+        assert read()["dvorik_seals_lag_seconds"][("audit.auditlog",)] == 0
