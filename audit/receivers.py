@@ -8,7 +8,7 @@ from audit.operations import alerts, records
 from core.actors import Actor, circumstances, under
 from core.exports import Deed
 from core.jobs import DeadLetter, Decision
-from core.limits import Limit
+from core.limits import Counted
 from core.time_limits import Ended
 
 _ENDED: Final[dict[Ended, str]] = {
@@ -71,7 +71,7 @@ def tell_of_limits_away(store: str, limit: str, /) -> None:
     )
 
 
-def tell_of_limit_reached(limit: Limit, subject: str, /) -> None:
+def tell_of_limit_reached(limit: Counted, subject: str, /) -> None:
     """Tell the operators of somebody who does something too often; whoever else does so is counted with it."""
     alerts.raise_alert(
         f"core.limit_reached:{limit.name}",

@@ -60,15 +60,7 @@ def follow_refunds(payment: Payment, told: Sequence[PaymentEvent], *, by: Actor)
             amount=str(asked.amount_money),
             policy=asked.policy,
         )
-        announcements.announce(
-            "payment.refunded",
-            wallet_id=payment.invoice.wallet_id,
-            payment=payment.pk,
-            invoice=payment.invoice_id,
-            refund=asked.pk,
-            amount=asked.amount,
-            currency=asked.currency,
-        )
+        _announce("payment.refunded", payment, asked)
         events.announce_payment_refunded(payment.pk, asked.pk)
         if event.reference in failed:
             _come_back(payment, asked, told, by=by)
@@ -86,8 +78,13 @@ def _come_back(payment: Payment, refund: Refund, told: Sequence[PaymentEvent], *
         title=gettext_noop("The money of a refund came back"),
         by=by,
     )
+    _announce("payment.refund_failed", payment, refund)
+    events.announce_payment_refund_failed(payment.pk, refund.pk)
+
+
+def _announce(type: str, payment: Payment, refund: Refund) -> None:
     announcements.announce(
-        "payment.refund_failed",
+        type,
         wallet_id=payment.invoice.wallet_id,
         payment=payment.pk,
         invoice=payment.invoice_id,
@@ -95,7 +92,6 @@ def _come_back(payment: Payment, refund: Refund, told: Sequence[PaymentEvent], *
         amount=refund.amount,
         currency=refund.currency,
     )
-    events.announce_payment_refund_failed(payment.pk, refund.pk)
 
 
 def close_failed(payment: Payment, refund: Refund, *, failure: str, title: str, by: Actor) -> None:

@@ -9,11 +9,12 @@ bucket of the generic cell rate algorithm (ITU-T I.371), which fills again evenl
 never locked out for good.
 """
 
-from core.limits.outages import on_outage, on_reached
+from core.limits.outages import Counted, on_outage, on_reached
 from core.limits.registry import Bound, Keeping, Limit, WhenDown, bound, bounds, limits, register
 
 __all__ = [
     "Bound",
+    "Counted",
     "Keeping",
     "Limit",
     "WhenDown",

@@ -5,18 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import structlog
 from django.db import Error as DatabaseFailure
 
-if TYPE_CHECKING:
-    from core.limits.registry import Limit
-
 AGAIN_SECONDS: Final = 60.0
 
+
+class Counted(Protocol):
+    """A limit, as far as anybody is told of it (:class:`core.limits.registry.Limit`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def when_down(self) -> str: ...
+    @property
+    def alert(self) -> str: ...
+
+
 OnOutage = Callable[[str, str], object]
-OnReached = Callable[["Limit", str], object]
+OnReached = Callable[[Counted, str], object]
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +47,7 @@ def on_reached(callback: OnReached) -> OnReached:
     return callback
 
 
-def tell_of_outage(store: str, limit: Limit, failure: Exception) -> None:
+def tell_of_outage(store: str, limit: Counted, failure: Exception) -> None:
     """Log that a store cannot count, and tell the listeners. It never raises."""
     if not _is_news(f"outage {store}"):
         return
@@ -55,7 +64,7 @@ def tell_of_outage(store: str, limit: Limit, failure: Exception) -> None:
             log.warning("limit_store_down_not_told", error=type(unheard).__name__)
 
 
-def tell_of_reached(limit: Limit, subject: str) -> None:
+def tell_of_reached(limit: Counted, subject: str) -> None:
     """Log that a limit was reached, and tell the listeners. It never raises."""
     if not _is_news(f"reached {limit.name}"):
         return
