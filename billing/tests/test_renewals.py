@@ -322,6 +322,7 @@ class TestInvoicesOfProviders:
             renewals.remind(subscription_id=uuid7(), by=TESTER)
 
 
+@pytest.mark.timeout(300)
 class TestFourYears:
     """
     From a 31 January in Berlin over a leap day and eight changes of the clocks, a worker coming by once a day. Those of

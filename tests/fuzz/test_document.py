@@ -61,6 +61,7 @@ def house(furniture: House, db: None, request: pytest.FixtureRequest) -> Iterato
     assert any(200 <= status < 300 for status in made.answers), f"nobody was served: {made.answers}"
 
 
+@pytest.mark.timeout(600)
 @api.parametrize()
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
