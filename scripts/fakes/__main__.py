@@ -3,7 +3,6 @@
 import argparse
 import signal
 import sys
-from threading import Event
 
 from scripts.fakes import variables
 from scripts.fakes.bot_api import BotApi
@@ -36,13 +35,14 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--house", default="", help="whom to tell of what happens: http://127.0.0.1:8000")
     arguments = parser.parse_args()
-    asked_to_stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: asked_to_stop.set())
+    # Waited for, and not handled: a handler runs between two steps of this thread, and for a signal that comes just
+    # before it falls asleep there is no next step.
+    signals = (signal.SIGINT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with running(*every_service(arguments.house), port=arguments.port, host=arguments.host) as house:
         names = ", ".join(f"{house.address}/{name}" for name in house.services)
         print(f"Made-up services: {names or 'none'}", flush=True)
-        asked_to_stop.wait()
+        signal.sigwait(signals)
     return 0
 
 

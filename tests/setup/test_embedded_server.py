@@ -192,7 +192,9 @@ def test_f14_postgres_alone_would_refuse(made: EmbeddedServer, stranger: int) ->
     """The negative control: without our look at the process, the stale file stops the start."""
     leave_traces_of(stranger, made)
     data = data_of(made)
-    as_last_time = shlex.split((data / "postmaster.opts").read_text())
+    # PostgreSQL puts its options into quotes, and not its own path, which may have spaces.
+    program, quoted, options = (data / "postmaster.opts").read_text().partition(' "')
+    as_last_time = [program, *shlex.split(quoted + options)]
     refusal = identity.for_existing(data).run(as_last_time, environment=cluster.ENVIRONMENT, timeout=60)
     assert refusal.returncode != 0
     assert 'lock file "postmaster.pid" already exists' in refusal.stdout
