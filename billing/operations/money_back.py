@@ -41,6 +41,9 @@ def follow_refunds(payment: Payment, told: Sequence[PaymentEvent], *, by: Actor)
             continue
         # The desk asked for one, and only one can be on its way: of this amount, it is that one.
         asked = payment.refunds.filter(state=Refund.State.PENDING, amount=event.amount or 0).first()
+        if asked is not None and event.reference in failed:
+            # Perhaps it is an earlier one: this one is still to be made, and whoever sends it hears how it ends.
+            continue
         if asked is None:
             made = _from_outside(payment, event, by=by)
             if made is None:
